@@ -1,0 +1,36 @@
+# The commands of CONTRIBUTING.md in short; .ci/run is what a change must pass.
+
+.PHONY: test race lint fmt tidy fuzz bench size rigs cross ci
+
+test: ## every test this machine can run; says what it skips
+	go test ./...
+
+race:
+	go test -race ./...
+
+rigs: ## as test, but a missing kernel rig fails; needs root
+	MEMGUARD_RIGS=require go test -count=1 ./...
+
+lint:
+	.ci/lint
+
+fmt: ## gofumpt, as the linter wants it
+	.ci/each go tool -modfile=$(CURDIR)/internal/tools/go.mod golangci-lint fmt --config $(CURDIR)/.golangci.yml
+
+tidy: ## fails when a go.mod is not tidy
+	.ci/tidy
+
+fuzz: ## every fuzz target for ten seconds
+	.ci/fuzz 10s
+
+bench: ## ours and, in internal/bench, the others beside it
+	.ci/each go test -run '^$$' -bench . ./...
+
+size: ## what memguard.Start adds to a stripped service
+	go -C internal/size run .
+
+cross: ## build and vet for the other systems
+	.ci/cross
+
+ci:
+	.ci/run

@@ -1,0 +1,45 @@
+package cgroupstat
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"github.com/containerd/cgroups/v3"
+)
+
+// Locate finds the memory cgroup of this process. That there is none
+// ([ErrNoCgroup]) is normal in some sandboxes.
+func Locate() (Location, error) {
+	cgroup, err := os.ReadFile("/proc/self/cgroup")
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return Location{}, fmt.Errorf("%w: %w", ErrNoCgroup, err)
+	}
+	mountinfo, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		return Location{}, fmt.Errorf("%w: %w", ErrNoCgroup, err)
+	}
+	l, err := locate(string(cgroup), string(mountinfo), func(path string) bool {
+		_, err := os.Stat(path)
+		return err == nil
+	})
+	if err != nil {
+		return Location{}, err
+	}
+	l.Mode = hostMode()
+	return l, nil
+}
+
+func hostMode() Mode {
+	switch cgroups.Mode() {
+	case cgroups.Legacy:
+		return Legacy
+	case cgroups.Hybrid:
+		return Hybrid
+	case cgroups.Unified:
+		return Unified
+	default:
+		return Unavailable
+	}
+}

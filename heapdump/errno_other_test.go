@@ -1,0 +1,5 @@
+//go:build !unix
+
+package heapdump
+
+const hasErrno = false

@@ -1,0 +1,129 @@
+package heapdump
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// timeLayout sorts as text, and has no colon, which other systems and module
+// archives refuse.
+const timeLayout = "20060102T150405.000Z"
+
+// fileKind is what a file holds.
+type fileKind uint8
+
+const (
+	heapProfile fileKind = iota
+	goroutineProfile
+	manifestFile
+)
+
+// Prefixes and endings of final names, and of temporary ones.
+const (
+	heapPrefix      = "heap-"
+	goroutinePrefix = "goroutine-"
+	packedSuffix    = ".pb.gz"
+	plainSuffix     = ".pb"
+	manifestSuffix  = ".json"
+	tempPrefix      = ".tmp-heapdump-"
+	tempDigits      = 16
+)
+
+// maxStage bounds the length of a stage in a name.
+const maxStage = 16
+
+// fileName is a final name taken apart.
+type fileName struct {
+	set   setName
+	stage Stage
+	kind  fileKind
+	plain bool // a profile that is not compressed
+}
+
+// setName is the part of a name that all files of a crossing share.
+type setName struct {
+	millis int64 // since 1970
+	pid    int
+}
+
+func newSetName(t time.Time, pid int) (setName, error) {
+	if y := t.UTC().Year(); y < 0 || y > 9999 {
+		return setName{}, fmt.Errorf("year %d does not fit a file name", y)
+	}
+	return setName{t.UnixMilli(), pid}, nil
+}
+
+func (s setName) time() time.Time { return time.UnixMilli(s.millis).UTC() }
+
+// next is the name to try when this one is taken.
+func (s setName) next() setName { return setName{s.millis + 1, s.pid} }
+
+func (s setName) String() string {
+	return s.time().Format(timeLayout) + "-p" + strconv.Itoa(s.pid)
+}
+
+func (s setName) file(stage Stage, kind fileKind) string {
+	return fileName{set: s, stage: stage, kind: kind}.String()
+}
+
+func (n fileName) String() string {
+	prefix, suffix := heapPrefix, packedSuffix
+	switch {
+	case n.kind == manifestFile:
+		suffix = manifestSuffix
+	case n.plain:
+		suffix = plainSuffix
+	}
+	if n.kind == goroutineProfile {
+		prefix = goroutinePrefix
+	}
+	return prefix + n.set.String() + "-" + string(n.stage) + suffix
+}
+
+// parseName takes a final name apart. ok is false for every other name: a
+// name counts only if it is exactly what String writes.
+func parseName(name string) (n fileName, ok bool) {
+	rest, heap := strings.CutPrefix(name, heapPrefix)
+	if !heap {
+		if rest, ok = strings.CutPrefix(name, goroutinePrefix); !ok {
+			return fileName{}, false
+		}
+		n.kind = goroutineProfile
+	}
+	if body, ok := strings.CutSuffix(rest, manifestSuffix); ok && heap {
+		rest, n.kind = body, manifestFile
+	} else if body, ok := strings.CutSuffix(rest, packedSuffix); ok {
+		rest = body
+	} else if body, ok := strings.CutSuffix(rest, plainSuffix); ok {
+		rest, n.plain = body, true
+	} else {
+		return fileName{}, false
+	}
+	stamp, rest, _ := strings.Cut(rest, "-p")
+	pid, stage, _ := strings.Cut(rest, "-")
+	at, err := time.Parse(timeLayout, stamp)
+	if err != nil || !isStage(stage) {
+		return fileName{}, false
+	}
+	n.set.millis, n.stage = at.UnixMilli(), Stage(stage)
+	if n.set.pid, err = strconv.Atoi(pid); err != nil || n.set.pid < 1 {
+		return fileName{}, false
+	}
+	return n, n.String() == name
+}
+
+// isStage accepts stages to come as well: lower case letters and digits.
+func isStage(s string) bool {
+	if s == "" || len(s) > maxStage {
+		return false
+	}
+	return strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789") == ""
+}
+
+// isTemp reports whether name is one that this package gives to unfinished files.
+func isTemp(name string) bool {
+	digits, ok := strings.CutPrefix(name, tempPrefix)
+	return ok && len(digits) == tempDigits && strings.Trim(digits, "0123456789abcdef") == ""
+}

@@ -1,0 +1,171 @@
+package heapdump
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"runtime"
+	"syscall"
+	"time"
+
+	"github.com/memguard-dev/go-memguard/internal/gomem"
+)
+
+// Kind is what a directory lies on. Empty is not known.
+type Kind string
+
+const (
+	// Tmpfs keeps files in memory that is charged to the container and that
+	// the kernel cannot take back (tmpfs, ramfs; an emptyDir with medium: Memory).
+	Tmpfs Kind = "tmpfs"
+	// Disk is any other file system.
+	Disk Kind = "disk"
+)
+
+// Store is a directory that takes dumps. Its methods are safe for concurrent use.
+type Store struct {
+	dir  directory
+	path string // absolute
+	kind Kind
+	opt  Options
+	edge edges
+	mem  *gomem.Reader
+
+	busy   chan struct{} // holds one token: a single capture at a time
+	closed bool          // under busy
+	recent recentSets    // under busy
+}
+
+// edges are what a store takes from outside, for tests to replace.
+type edges struct {
+	now          func() time.Time
+	pid          int
+	temp         func() string
+	gc           func()
+	heap         func(io.Writer) error
+	goroutines   func(io.Writer) error
+	afterProfile func() // between the profile and its manifest
+}
+
+func realEdges() edges {
+	return edges{
+		now: time.Now, pid: os.Getpid(), temp: tempName,
+		gc: runtime.GC, heap: encodeHeap, goroutines: encodeGoroutines,
+	}
+}
+
+// tempName cannot be guessed, so nothing can be planted there in advance.
+func tempName() string { return fmt.Sprintf("%s%016x", tempPrefix, rand.Uint64()) }
+
+// Open makes a store of an existing directory. It tries whether files can be
+// written there, and removes temporary files that killed processes left
+// behind more than ten minutes ago.
+//
+// The path may be a symbolic link if the link belongs to this user or to
+// root. Errors name the directory and wrap the system's: fs.ErrNotExist,
+// fs.ErrPermission, syscall.ENOTDIR, ENOSPC, EROFS and others.
+func Open(dir string, opt Options) (*Store, error) { return open(dir, opt, realEdges()) }
+
+func open(dir string, opt Options, edge edges) (*Store, error) {
+	opt, err := opt.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	path, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, fmt.Errorf("heapdump: directory %s: %w", dir, err)
+	}
+	s := &Store{path: path, opt: opt, edge: edge, mem: gomem.NewReader(), busy: make(chan struct{}, 1)}
+	if err := s.openDirectory(); err != nil {
+		return nil, fmt.Errorf("heapdump: directory %s: %w", dir, err)
+	}
+	// What cannot be removed now is tried again, and reported, by Capture.
+	_ = s.clearStale()
+	return s, nil
+}
+
+func (s *Store) openDirectory() error {
+	if err := checkDirectory(s.path); err != nil {
+		return err
+	}
+	root, err := os.OpenRoot(s.path)
+	if err != nil {
+		return err
+	}
+	self, err := root.Open(".")
+	if err != nil {
+		return errors.Join(err, root.Close())
+	}
+	s.dir = directory{root: root, self: self, temp: s.edge.temp}
+	s.kind = kindOf(self)
+	if err := s.dir.probe(); err != nil {
+		return errors.Join(err, s.dir.close())
+	}
+	return nil
+}
+
+// checkDirectory refuses a path that another user may point elsewhere.
+func checkDirectory(path string) error {
+	info, err := os.Lstat(path)
+	if err != nil {
+		return err
+	}
+	if info.Mode().Type() == fs.ModeSymlink {
+		if !isTrusted(info) {
+			return &fs.PathError{Op: "open", Path: path, Err: fmt.Errorf("symbolic link of another user: %w", fs.ErrPermission)}
+		}
+		if info, err = os.Stat(path); err != nil {
+			return err
+		}
+	}
+	if !info.IsDir() {
+		return &fs.PathError{Op: "open", Path: path, Err: syscall.ENOTDIR}
+	}
+	return nil
+}
+
+// Close waits for a running capture and releases the directory. Later
+// captures fail with ErrClosed; a second Close does nothing.
+func (s *Store) Close() error {
+	s.busy <- struct{}{}
+	defer s.release()
+	if s.closed {
+		return nil
+	}
+	s.closed = true
+	if err := s.dir.close(); err != nil {
+		return fmt.Errorf("heapdump: close %s: %w", s.path, err)
+	}
+	return nil
+}
+
+// acquire waits for its turn or the end of ctx.
+func (s *Store) acquire(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	select {
+	case s.busy <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if s.closed {
+		s.release()
+		return ErrClosed
+	}
+	return nil
+}
+
+func (s *Store) release() { <-s.busy }
+
+// Dir is the absolute path of the directory.
+func (s *Store) Dir() string { return s.path }
+
+// FS tells what the directory lies on, as found when it was opened
+// (statfs(2)). It is known on Linux only.
+func (s *Store) FS() Kind { return s.kind }

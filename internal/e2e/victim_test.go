@@ -1,0 +1,225 @@
+package e2e
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/memguard-dev/go-memguard/heapdump"
+	"github.com/memguard-dev/go-memguard/internal/kerneltest"
+	"github.com/memguard-dev/go-memguard/internal/sample"
+)
+
+const mebi = 1 << 20
+
+// patience is how long a test waits for a kernel, a slow emulated one included.
+const patience = 90 * time.Second
+
+// victim is the suffering program inside a group.
+type victim struct {
+	t      *testing.T
+	cmd    *exec.Cmd
+	dumps  string
+	stdout safeBuffer
+	stderr safeBuffer
+	ended  chan struct{}
+	err    error
+}
+
+func victimBinary(t *testing.T) string {
+	t.Helper()
+	return kerneltest.Build(t, "github.com/memguard-dev/go-memguard/internal/victim")
+}
+
+// startVictim starts it in the group, guarded, with a dump directory of its own.
+func startVictim(t *testing.T, g *kerneltest.Group, env []string, args ...string) *victim {
+	t.Helper()
+	v := &victim{t: t, dumps: t.TempDir(), ended: make(chan struct{})}
+	v.cmd = exec.Command(victimBinary(t), args...)
+	v.cmd.Env = append(append(os.Environ(), "MEMGUARD_DUMP_DIR="+v.dumps), env...)
+	v.cmd.Stdout, v.cmd.Stderr = &v.stdout, &v.stderr
+	g.Start(t, v.cmd)
+	go func() {
+		v.err = v.cmd.Wait()
+		close(v.ended)
+	}()
+	t.Cleanup(func() {
+		_ = v.cmd.Process.Kill()
+		<-v.ended
+		if t.Failed() {
+			t.Logf("victim's stdout:\n%s\nstderr:\n%s", v.stdout.String(), v.stderr.String())
+		}
+	})
+	return v
+}
+
+// until polls for a condition with a deadline.
+func until(t *testing.T, what string, met func() bool) {
+	t.Helper()
+	deadline := time.Now().Add(patience)
+	for !met() {
+		if time.Now().After(deadline) {
+			t.Fatalf("not within %v: %s", patience, what)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+func (v *victim) wait(what string) {
+	v.t.Helper()
+	select {
+	case <-v.ended:
+	case <-time.After(patience):
+		v.t.Fatalf("not within %v: %s", patience, what)
+	}
+}
+
+// killedBySIGKILL tells whether the kernel (or anybody) killed it.
+func (v *victim) killedBySIGKILL() bool {
+	status, ok := v.cmd.ProcessState.Sys().(syscall.WaitStatus)
+	return ok && status.Signaled() && status.Signal() == syscall.SIGKILL
+}
+
+func (v *victim) terminate() {
+	v.t.Helper()
+	if err := v.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		v.t.Fatal(err)
+	}
+	v.wait("end after SIGTERM")
+	if v.err != nil {
+		v.t.Errorf("victim after SIGTERM: %v", v.err)
+	}
+}
+
+// manifest is the part of a manifest that the tests look at.
+type manifest struct {
+	Stage   heapdump.Stage `json:"stage"`
+	Profile string         `json:"profile"`
+	Context struct {
+		Threshold  string `json:"threshold"`
+		BasisBytes uint64 `json:"basis_bytes"`
+		Limit      struct {
+			Bytes  uint64 `json:"bytes"`
+			Source string `json:"source"`
+			File   string `json:"file"`
+		} `json:"limit"`
+		Sample sample.Sample `json:"sample"`
+	} `json:"context"`
+}
+
+func readManifest(t *testing.T, path string) manifest {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var m manifest
+	if err := json.Unmarshal(text, &m); err != nil {
+		t.Fatalf("%s: %v\n%s", path, err, text)
+	}
+	return m
+}
+
+// profiles lists heap profiles of one stage, oldest first.
+func profiles(t *testing.T, dir string, stage heapdump.Stage) []string {
+	t.Helper()
+	found, err := filepath.Glob(filepath.Join(dir, "heap-*-"+string(stage)+".pb.gz"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
+func top(t *testing.T, path string) []heapdump.Site {
+	t.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	sites, err := heapdump.Top(f, 10)
+	if err != nil {
+		t.Fatalf("%s: %v", path, err)
+	}
+	return sites
+}
+
+// everythingIsComplete parses all that has a final name and wants nothing else there.
+func everythingIsComplete(t *testing.T, dir string) {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		path := filepath.Join(dir, e.Name())
+		switch {
+		case strings.HasPrefix(e.Name(), "heap-") && strings.HasSuffix(e.Name(), ".pb.gz"):
+			top(t, path)
+		case strings.HasSuffix(e.Name(), ".json"):
+			readManifest(t, path)
+		}
+	}
+}
+
+// checkCulprit wants the first complete dump to name the leak with at least
+// 80 % of what the Go heap held when the threshold was crossed.
+func checkCulprit(t *testing.T, dir string, limit uint64) {
+	t.Helper()
+	everythingIsComplete(t, dir)
+	fresh := profiles(t, dir, heapdump.Fresh)
+	if len(fresh) == 0 {
+		entries, _ := os.ReadDir(dir)
+		t.Fatalf("no complete dump in %v", entries)
+	}
+	m := readManifest(t, strings.TrimSuffix(fresh[0], ".pb.gz")+".json")
+	if m.Context.Limit.Bytes != limit || m.Context.Limit.Source != "cgroup" {
+		t.Errorf("limit %+v, want %d from the cgroup", m.Context.Limit, limit)
+	}
+	if got, want := m.Context.Sample.Go.MemoryLimit, limit/10*9; got < want || got > want+9 {
+		t.Errorf("GOMEMLIMIT %d, want 90 %% of the limit: %d", got, want)
+	}
+	if m.Context.BasisBytes < limit*8/10 {
+		t.Errorf("dump at %d, before the threshold %d", m.Context.BasisBytes, limit*8/10)
+	}
+	leaked := m.Context.Sample.Go.Objects
+	sites := top(t, fresh[0])
+	if len(sites) == 0 || !strings.HasSuffix(sites[0].Function, ".leakRequestContexts") {
+		t.Fatalf("the first site is not the leak: %+v", sites)
+	}
+	share := float64(sites[0].Bytes) / float64(leaked)
+	t.Logf("crossed at %.1f%% of %d MiB; %s holds %.1f of %.1f MiB on the heap then: %.0f%%; %s",
+		100*float64(m.Context.BasisBytes)/float64(limit), limit/mebi, sites[0].Function,
+		float64(sites[0].Bytes)/mebi, float64(leaked)/mebi, 100*share, filepath.Base(fresh[0]))
+	if share < 0.8 {
+		t.Errorf("the dump names %.0f %% of the leaked bytes, want at least 80 %%", 100*share)
+	}
+}
+
+// safeBuffer is a bytes.Buffer that a process may write to while a test reads.
+type safeBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *safeBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *safeBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
+}
+
+func args(format string, a ...any) []string { return strings.Fields(fmt.Sprintf(format, a...)) }

@@ -1,0 +1,13 @@
+//go:build !linux
+
+package kerneltest
+
+import (
+	"errors"
+	"os/exec"
+)
+
+// startIn is never reached: there is no group to start in.
+func startIn(*Group, *exec.Cmd) error { return errors.ErrUnsupported }
+
+func killGroup(int) {}

@@ -1,0 +1,5 @@
+module github.com/memguard-dev/go-memguard/internal/otelcheck
+
+go 1.26.0
+
+replace github.com/memguard-dev/go-memguard => ../..

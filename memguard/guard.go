@@ -1,0 +1,180 @@
+package memguard
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/memguard-dev/go-memguard/cgroupstat"
+	"github.com/memguard-dev/go-memguard/heapdump"
+	"github.com/memguard-dev/go-memguard/internal/podinfo"
+)
+
+// Guard watches this process's memory until Stop. All methods are safe for
+// concurrent use, on a guard that is switched off or stopped, and on nil.
+type Guard struct {
+	settings *settings
+	sampler  *sampler
+	dumper   *dumper // nil: no dump directory
+	faults   faults
+	reporter *reporter
+
+	published published
+	targets   atomic.Pointer[targets]
+	limit     atomic.Pointer[Limit]
+	location  atomic.Pointer[cgroupstat.Location]
+	lastDump  atomic.Pointer[heapdump.Dump]
+	samples   atomic.Uint64
+
+	meters  *meters
+	cancel  context.CancelFunc
+	ctx     context.Context
+	wg      sync.WaitGroup
+	mu      sync.Mutex
+	closed  bool // no further wg.Add
+	stop    sync.Once
+	stopErr error
+}
+
+// stopTimeout bounds Stop where a volume or a log handler hangs.
+const stopTimeout = 5 * time.Second
+
+// ErrStopTimeout is returned by Stop when a dump or a log handler still hangs
+// after five seconds; it ends by itself once the volume or handler answers.
+var ErrStopTimeout = errors.New("memguard: stop: a dump or log record did not end within 5s")
+
+// Stop ends the watch: it waits for what is running, restores GOMEMLIMIT and
+// closes what was opened. Further calls return the same result.
+func (g *Guard) Stop() error {
+	if g == nil || g.sampler == nil {
+		return nil
+	}
+	g.stop.Do(func() { g.stopErr = g.shutdown() })
+	return g.stopErr
+}
+
+func (g *Guard) shutdown() error {
+	defer release(g)
+	errs := []error{g.meters.unregister()}
+	g.mu.Lock()
+	g.closed = true
+	g.mu.Unlock()
+	g.cancel()
+	done := make(chan struct{})
+	go func() {
+		g.wg.Wait()
+		g.reporter.stop()
+		close(done)
+	}()
+	timeout := time.NewTimer(stopTimeout)
+	defer timeout.Stop()
+	select {
+	case <-done:
+	case <-timeout.C:
+		// The descriptors stay open: somebody is still using them.
+		g.sampler.goMem.restore()
+		return errors.Join(append(errs, ErrStopTimeout)...)
+	}
+	g.sampler.goMem.restore()
+	errs = append(errs, g.sampler.source.close())
+	if g.dumper != nil {
+		errs = append(errs, g.dumper.store.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// Dump takes a heap profile now, both as the heap is and after a garbage
+// collection, whatever thresholds say, and returns the latter. It waits for a
+// dump that is running; ctx bounds the waiting between steps, not a step. A
+// dump with a path is complete, also beside an error.
+func (g *Guard) Dump(ctx context.Context, reason string) (heapdump.Dump, error) {
+	if g == nil || g.sampler == nil || !g.enter() {
+		return heapdump.Dump{}, ErrStopped
+	}
+	defer g.wg.Done()
+	if g.dumper == nil {
+		return heapdump.Dump{}, ErrNoDumpDir
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(g.ctx, cancel)()
+	c := crossing{sample: g.published.load(), limit: *g.limit.Load()}
+	c.basis = g.settings.basis.value.of(&c.sample).Or(0)
+	var last heapdump.Dump
+	var errs []error
+	at := g.settings.now()
+	for i := range stages {
+		got, err := g.dumper.capture(ctx, i, at, reason, g.dumper.context(c), i == 0)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("dump: %w", err))
+		}
+		if got.Path != "" {
+			last = got
+		}
+	}
+	return last, errors.Join(errs...)
+}
+
+// enter makes Stop wait for the caller; false after Stop.
+func (g *Guard) enter() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.closed {
+		return false
+	}
+	g.wg.Add(1)
+	return true
+}
+
+// crossed is called by the sampler.
+func (g *Guard) crossed(c crossing) {
+	if g.dumper == nil {
+		g.faults.set(partDump, ErrNoDumpDir)
+		return
+	}
+	g.dumper.request(c)
+}
+
+// limitChanged is called by the sampler when the effective limit is another.
+func (g *Guard) limitChanged(l Limit) {
+	first := g.limit.Swap(&l) == nil
+	if r := g.sampler.source.cgroup; r != nil {
+		loc := r.Location()
+		g.location.Store(&loc)
+	}
+	if !first {
+		g.tellLimit(l)
+	}
+}
+
+// followPodInfo reads the downward API volume once a second.
+func (g *Guard) followPodInfo(ctx context.Context, dir string, base *targets) {
+	ticker := time.NewTicker(time.Second)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			g.readPodInfo(dir, base)
+		}
+	}
+}
+
+func (g *Guard) readPodInfo(dir string, base *targets) {
+	info, err := podinfo.Read(dir)
+	last := g.targets.Load()
+	if err != nil {
+		g.faults.set(partPodInfo, err)
+		return
+	}
+	next, err := withPodInfo(base, last, dir, info)
+	g.faults.set(partPodInfo, err)
+	if !next.equal(last) {
+		g.targets.Store(next)
+		g.tellTargets(next)
+	}
+}

@@ -1,0 +1,156 @@
+package memguard
+
+import (
+	"context"
+	"log/slog"
+	"sync/atomic"
+
+	"github.com/memguard-dev/go-memguard/cgroupstat"
+	"github.com/memguard-dev/go-memguard/heapdump"
+)
+
+// reporter writes log records away from the sampler: a handler that blocks
+// must not stop the watch. What does not fit its queue is counted.
+type reporter struct {
+	logger  *slog.Logger
+	records chan record
+	done    chan struct{} // closed: write what is queued and end
+	ended   chan struct{}
+	dropped atomic.Uint64
+}
+
+type record struct {
+	level slog.Level
+	text  string
+	attrs []slog.Attr
+}
+
+func newReporter(l *slog.Logger) *reporter {
+	return &reporter{logger: l, records: make(chan record, 64), done: make(chan struct{}), ended: make(chan struct{})}
+}
+
+func (r *reporter) log(level slog.Level, text string, attrs ...slog.Attr) {
+	select {
+	case r.records <- record{level, text, attrs}:
+	default:
+		r.dropped.Add(1)
+	}
+}
+
+// stop waits until what is queued is written.
+func (r *reporter) stop() {
+	close(r.done)
+	<-r.ended
+}
+
+func (r *reporter) run() {
+	defer close(r.ended)
+	for {
+		select {
+		case rec := <-r.records:
+			r.write(rec)
+		case <-r.done:
+			for {
+				select {
+				case rec := <-r.records:
+					r.write(rec)
+				default:
+					return
+				}
+			}
+		}
+	}
+}
+
+func (r *reporter) write(rec record) {
+	if n := r.dropped.Swap(0); n > 0 {
+		rec.attrs = append(rec.attrs, slog.Uint64("records_dropped", n))
+	}
+	r.logger.LogAttrs(context.Background(), rec.level, rec.text, rec.attrs...)
+}
+
+// logStart is the one record that says what memguard found and will do.
+func (g *Guard) logStart(missing []error) {
+	s, limit := g.settings, *g.limit.Load()
+	last := g.published.load()
+	attrs := []slog.Attr{
+		limitAttr(limit),
+		slog.String("limit_source", string(limit.Source)),
+	}
+	if limit.File != "" {
+		attrs = append(attrs, slog.String("limit_file", limit.File))
+	}
+	attrs = append(attrs,
+		slog.String("scope", last.Scope.String()),
+		valueAttr("usage", last.Usage),
+		valueAttr("gomemlimit", goMemLimitNow()),
+		slog.String("gomemlimit_by", g.goMemLimitOrigin()),
+		slog.Any("thresholds", g.targets.Load().thresholds),
+		slog.String("basis", string(s.basis.value)),
+	)
+	if loc := g.location.Load(); loc != nil {
+		attrs = append(attrs, slog.String("cgroup", loc.Version.String()+" "+loc.Levels[0]))
+	}
+	level := slog.LevelInfo
+	if g.dumper != nil {
+		attrs = append(attrs, slog.String("dump_dir", g.dumper.store.Dir()))
+		if g.dumper.store.FS() == heapdump.Tmpfs {
+			level = slog.LevelWarn
+			attrs = append(attrs, slog.String("dump_dir_warning", "tmpfs: dumps are charged to this container's memory"))
+		}
+	}
+	if len(missing) > 0 {
+		texts := make([]string, len(missing))
+		for i, err := range missing {
+			texts[i] = err.Error()
+		}
+		attrs = append(attrs, slog.Any("missing", texts))
+	}
+	s.logger.LogAttrs(context.Background(), level, "memguard: watching memory", attrs...)
+}
+
+// goMemLimitOrigin says who set GOMEMLIMIT.
+func (g *Guard) goMemLimitOrigin() string {
+	m := g.sampler.goMem
+	switch {
+	case m.set != 0:
+		return "memguard"
+	case m.ratio == 0 && g.settings.ratio.value != 0:
+		return "environment"
+	default:
+		return "unchanged"
+	}
+}
+
+func limitAttr(l Limit) slog.Attr { return valueAttr("limit", l.Bytes) }
+
+func valueAttr(key string, v cgroupstat.Value) slog.Attr {
+	if n, ok := v.Get(); ok {
+		return slog.String(key, mebibytes(n))
+	}
+	return slog.String(key, "none")
+}
+
+func (g *Guard) tellLimit(l Limit) {
+	g.reporter.log(slog.LevelInfo, "memguard: limit changed", limitAttr(l),
+		slog.String("limit_source", string(l.Source)), slog.String("limit_file", l.File))
+}
+
+func (g *Guard) tellTargets(t *targets) {
+	g.reporter.log(slog.LevelInfo, "memguard: configuration changed",
+		slog.Any("thresholds", t.thresholds), slog.String("from", t.origin), valueAttr("supplied_limit", t.supplied.Bytes))
+}
+
+func (g *Guard) tellFault(p part, err error) {
+	if err == nil {
+		g.reporter.log(slog.LevelInfo, "memguard: works again", slog.String("part", p.String()))
+		return
+	}
+	g.reporter.log(slog.LevelWarn, "memguard: failing, will try again", slog.String("part", p.String()), slog.String("err", err.Error()))
+}
+
+func (g *Guard) tellDump(d heapdump.Dump, usage cgroupstat.Value) {
+	g.reporter.log(slog.LevelWarn, "memguard: heap dump written",
+		slog.String("path", d.Path), slog.String("stage", string(d.Stage)), slog.String("reason", d.Reason),
+		valueAttr("usage", usage), slog.String("stale", mebibytes(d.StaleBytes)), slog.Duration("took", d.Duration))
+}

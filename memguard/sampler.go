@@ -1,0 +1,204 @@
+package memguard
+
+import (
+	"context"
+	"time"
+
+	"github.com/memguard-dev/go-memguard/cgroupstat"
+	"github.com/memguard-dev/go-memguard/internal/sample"
+)
+
+// fullEvery is the period of complete samples, and so the time in which a
+// change of the limit is seen. Between them only what a decision needs is read.
+const fullEvery = 250 * time.Millisecond
+
+// sampler is the loop: read, decide, hand on. Its fields belong to its
+// goroutine; it meets others through published values and channels only.
+type sampler struct {
+	guard  *Guard
+	source *source
+	goMem  *goMemLimit
+	policy policy
+	pace   pace
+	basis  Basis
+
+	start       time.Time
+	watch       watch
+	targets     *targets
+	limit       Limit
+	scopeFixed  bool
+	baseline    uint64 // goroutines at the start
+	last        sample.Sample
+	lastFull    time.Duration
+	reclaimable uint64 // usage − basis when last known
+	outcomes    chan outcome
+}
+
+// outcome tells the sampler how the dump for a line went.
+type outcome struct {
+	line int
+	ok   bool
+}
+
+// run ends only when ctx does.
+func (s *sampler) run(ctx context.Context) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case o := <-s.outcomes:
+			// The timer runs on: nothing but time decides the next sample.
+			s.watch = s.watch.dumped(o.line, time.Since(s.start), o.ok)
+		case <-timer.C:
+			timer.Reset(s.tick())
+		}
+	}
+}
+
+// tick takes one sample, acts on it, and gives the time to the next.
+func (s *sampler) tick() time.Duration {
+	since := time.Since(s.start)
+	if s.lastFull == 0 || since-s.lastFull >= fullEvery {
+		s.full(since)
+		return s.judge(since, s.basis.of(&s.last))
+	}
+	s.guard.samples.Add(1)
+	if err := s.source.usage(&s.last); err != nil {
+		s.guard.faults.set(partUsage, err)
+		return s.pace.ceiling
+	}
+	s.guard.faults.set(partUsage, nil)
+	usage := s.last.Usage.Or(0)
+	distance, ok := s.watch.distance(s.policy, s.reading(since, usage))
+	// Usage bounds the basis from above, so below every threshold nothing else
+	// need be read, unless reading more allows a longer sleep.
+	if !ok || (distance > 0 && (distance >= s.pace.reach(s.pace.ceiling) || s.reclaimable < s.pace.reach(s.pace.floor))) {
+		return s.sleep(distance, ok)
+	}
+	err := s.source.stat(&s.last)
+	s.guard.faults.set(partStat, err)
+	if err != nil {
+		return s.pace.ceiling
+	}
+	return s.judge(since, s.basis.of(&s.last))
+}
+
+// judge decides on a basis, hands a decision on, and gives the time to the next sample.
+func (s *sampler) judge(since time.Duration, basis cgroupstat.Value) time.Duration {
+	n, ok := basis.Get()
+	if !ok {
+		return s.pace.ceiling
+	}
+	s.reclaimable = s.last.Usage.Or(n) - min(n, s.last.Usage.Or(n))
+	r := s.reading(since, n)
+	next, d := decide(s.watch, s.policy, r)
+	s.watch = next
+	if d.fire {
+		if s.lastFull != since {
+			s.full(since)
+		}
+		s.guard.crossed(crossing{
+			line: d.line, grew: d.grew, basis: n,
+			threshold: s.targets.thresholds[d.line], sample: s.last, limit: s.limit,
+			goroutines: goroutinesGrew(s.baseline, s.last.Go.Goroutines),
+		})
+	}
+	distance, ok := s.watch.distance(s.policy, r)
+	return s.sleep(distance, ok)
+}
+
+func (s *sampler) sleep(distance uint64, ok bool) time.Duration {
+	if !ok {
+		return s.pace.ceiling
+	}
+	return s.pace.next(distance)
+}
+
+func (s *sampler) reading(since time.Duration, basis uint64) reading {
+	r := reading{since: since, basis: basis, limit: s.limit.Bytes}
+	for i, t := range s.targets.thresholds {
+		r.thresholds[i] = t.At(s.limit.Bytes)
+	}
+	return r
+}
+
+// full takes a complete sample, after looking at what may have changed.
+func (s *sampler) full(since time.Duration) {
+	g := s.guard
+	g.samples.Add(1)
+	s.follow()
+	next := sample.Sample{
+		UnixNano: s.start.Add(since).UnixNano(),
+		Since:    since,
+		Limit:    s.limit.Bytes,
+	}
+	s.source.full(&next, g.faults.set)
+	s.last, s.lastFull = next, since
+	g.published.store(&next)
+}
+
+// follow re-reads the limits and takes up new targets; on failure what was
+// last known stays in force.
+func (s *sampler) follow() {
+	g := s.guard
+	if t := g.targets.Load(); t != s.targets {
+		if s.targets != nil {
+			s.watch = s.watch.keep(s.targets.thresholds, t.thresholds)
+		}
+		s.targets = t
+	}
+	err := s.source.readLimits()
+	g.faults.set(partLimit, err)
+	if err != nil && s.limit.Source != "" {
+		return
+	}
+	limit := effectiveLimit(s.source.limits.Max, s.targets.supplied, Limit{Bytes: s.source.machine, Source: LimitMachine})
+	if !s.scopeFixed {
+		s.fixScope(limit)
+		s.scopeFixed = true
+	}
+	if limit != s.limit {
+		s.limit = limit
+		g.limitChanged(limit)
+	}
+	g.faults.set(partGoMemLimit, s.goMem.follow(limit.Bytes))
+}
+
+// fixScope decides once whose memory a supplied limit is about. A cgroup
+// without a limit of its own that is over the supplied one from the start is
+// something larger than this program, such as a login session: then the
+// process is measured instead.
+func (s *sampler) fixScope(limit Limit) {
+	if s.source.scope != sample.Cgroup || limit.Source == LimitCgroup || limit.Source == LimitMachine {
+		return
+	}
+	var now sample.Sample
+	if s.source.usage(&now) != nil || s.source.stat(&now) != nil {
+		return
+	}
+	if n, ok := now.Unreclaimable().Get(); ok && n >= limit.Bytes.Or(0) {
+		s.source.measureProcess()
+	}
+}
+
+// keep carries the state of the thresholds that are in both lists over.
+func (w watch) keep(old, now []Threshold) watch {
+	var out watch
+	for i, t := range now {
+		for j, o := range old {
+			if o == t {
+				out.lines[i] = w.lines[j]
+			}
+		}
+	}
+	return out
+}
+
+// goroutinesGrew tells whether a goroutine profile belongs beside the dump:
+// twice as many as at the start, and not just a handful.
+func goroutinesGrew(baseline, now uint64) bool {
+	const handful = 100
+	return now >= 2*baseline && now >= baseline+handful
+}

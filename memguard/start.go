@@ -1,0 +1,161 @@
+package memguard
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/memguard-dev/go-memguard/heapdump"
+)
+
+// running is the one guard of the process: GOMEMLIMIT belongs to the process.
+var running struct {
+	mu    sync.Mutex
+	guard *Guard
+}
+
+// Start begins to watch this process's memory. Everything has a default and
+// an environment variable; see the package documentation.
+//
+// The guard is never nil and always safe to use. An error means bad
+// configuration: it names each setting, its value and what is accepted, and
+// the guard runs with the defaults in their place. Outside a container, on
+// another system, or where the cgroup cannot be read, the guard does what it
+// can and its log record says what it cannot.
+//
+// There is one guard in a process: a second Start returns the running one and
+// ErrAlreadyStarted.
+func Start(opts ...Option) (*Guard, error) {
+	return start(resolve(opts, os.LookupEnv))
+}
+
+func start(s *settings) (*Guard, error) {
+	if s.off {
+		return &Guard{settings: s}, s.err()
+	}
+	running.mu.Lock()
+	defer running.mu.Unlock()
+	if running.guard != nil {
+		return running.guard, errors.Join(ErrAlreadyStarted, s.err())
+	}
+	g, err := newGuard(s)
+	running.guard = g
+	return g, err
+}
+
+func release(g *Guard) {
+	running.mu.Lock()
+	defer running.mu.Unlock()
+	if running.guard == g {
+		running.guard = nil
+	}
+}
+
+func newGuard(s *settings) (*Guard, error) {
+	g := &Guard{settings: s, reporter: newReporter(s.logger)}
+	g.faults.tell = g.tellFault
+	g.ctx, g.cancel = context.WithCancel(context.Background())
+	var missing []error
+
+	base := s.targets()
+	g.targets.Store(base)
+	dir, ok, err := s.podInfoDir()
+	if err != nil {
+		s.fail(s.podInfo.origin, err)
+	}
+	if ok {
+		g.readPodInfo(dir, base)
+	}
+
+	source, lacks := openSource(s.locate)
+	missing = append(missing, lacks...)
+	g.sampler = &sampler{
+		guard: g, source: source, goMem: newGoMemLimit(s.ratio.value),
+		policy: s.policy, pace: s.pace, basis: s.basis.value,
+		start: s.now(), outcomes: make(chan outcome),
+	}
+	g.sampler.full(time.Since(g.sampler.start))
+	g.sampler.baseline = g.sampler.last.Go.Goroutines
+
+	store, err := openStore(s)
+	if err != nil {
+		missing = append(missing, err)
+	} else {
+		g.dumper = &dumper{guard: g, store: store, requests: make(chan crossing, 1)}
+		g.wg.Go(func() { g.dumper.run(g.ctx) })
+	}
+	g.meters, err = newMeters(g)
+	if err != nil {
+		missing = append(missing, err)
+	}
+	if ok {
+		g.wg.Go(func() { g.followPodInfo(g.ctx, dir, base) })
+	}
+	g.wg.Go(func() { g.sampler.run(g.ctx) })
+	go g.reporter.run()
+	g.logStart(missing)
+	return g, s.err()
+}
+
+// podInfoDir is the volume to follow. The default is followed only where it exists.
+func (s *settings) podInfoDir() (dir string, ok bool, err error) {
+	dir = s.podInfo.value
+	if dir == "" {
+		dir = defaultPodInfo
+	}
+	info, err := os.Stat(dir)
+	switch {
+	case s.podInfo.value == "":
+		return dir, err == nil && info.IsDir(), nil
+	case err != nil:
+		return "", false, fmt.Errorf("%w: accepted is a mounted downward API volume", err)
+	case !info.IsDir():
+		return "", false, fmt.Errorf("%s is not a directory: accepted is a mounted downward API volume", dir)
+	}
+	return dir, true, nil
+}
+
+// openStore opens the configured directory, or the default one when that
+// cannot be used.
+func openStore(s *settings) (*heapdump.Store, error) {
+	options := heapdump.Options{Keep: s.keep.value, MaxBytes: s.maxBytes.value}
+	if dir := s.dumpDir.value; dir != "" {
+		store, err := heapdump.Open(dir, options)
+		if err == nil {
+			return store, nil
+		}
+		s.fail(s.dumpDir.origin, fmt.Errorf("%w: accepted is an existing directory that can be written to", err))
+	}
+	dir := defaultDumpDir()
+	if err := makePrivateDir(dir); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrNoDumpDir, err)
+	}
+	store, err := heapdump.Open(dir, options)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrNoDumpDir, err)
+	}
+	return store, nil
+}
+
+// makePrivateDir makes a directory in the shared temporary directory, and
+// takes one that exists only when nobody else could have planted it.
+func makePrivateDir(dir string) error {
+	err := os.Mkdir(dir, 0o700)
+	if err == nil || !errors.Is(err, os.ErrExist) {
+		return err
+	}
+	info, err := os.Lstat(dir)
+	if err != nil {
+		return err
+	}
+	if !info.IsDir() {
+		return fmt.Errorf("%s is not a directory", dir)
+	}
+	if !ownedByMe(info) {
+		return fmt.Errorf("%s belongs to another user", dir)
+	}
+	return nil
+}

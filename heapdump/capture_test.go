@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/google/pprof/profile"
+
+	"github.com/memguard-dev/go-memguard/internal/gomem"
 )
 
 var leaked [][]byte
@@ -341,5 +343,20 @@ func TestClose(t *testing.T) {
 	}
 	if _, err := s.List(); !errors.Is(err, fs.ErrClosed) {
 		t.Errorf("list: %v", err)
+	}
+}
+
+func TestStaleBytesTable(t *testing.T) {
+	for _, c := range []struct {
+		mem  gomem.Mem
+		want uint64
+	}{
+		{gomem.Mem{Objects: 10, LiveHeap: 4, GCCycles: 2}, 6},
+		{gomem.Mem{Objects: 4, LiveHeap: 10, GCCycles: 2}, 0},
+		{gomem.Mem{Objects: 10}, 0}, // before the first GC all is shown
+	} {
+		if got := staleBytes(&c.mem); got != c.want {
+			t.Errorf("%+v: %d, want %d", c.mem, got, c.want)
+		}
 	}
 }

@@ -234,3 +234,27 @@ func TestReadManifestBounds(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// The first set of a run is spared even when its manifest could not be written.
+func TestOwnSetWithoutManifest(t *testing.T) {
+	dir := t.TempDir()
+	s := testStore(t, dir, Options{Keep: 3}, nil)
+	var first Dump
+	for i := range 5 {
+		d, err := s.Capture(t.Context(), Request{Time: noon.Add(time.Duration(i) * time.Second)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if i == 0 {
+			first = d
+			if err := os.Remove(d.Manifest); err != nil {
+				t.Fatal(err)
+			}
+			// Another process's, newer: the newest of the unknown run.
+			put(t, dir, "heap-20261123T120000.500Z-p1-immediate.pb.gz", strings.Repeat("x", 1<<20))
+		}
+	}
+	if _, err := os.Stat(first.Path); err != nil {
+		t.Error(err)
+	}
+}

@@ -1,14 +1,19 @@
 package bench
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"testing"
 
 	"github.com/KimMachineGun/automemlimit/memlimit"
+	"golang.org/x/sys/unix"
 
 	"github.com/memguard-dev/go-memguard/cgroupstat"
 	"github.com/memguard-dev/go-memguard/internal/kerneltest"
@@ -34,46 +39,67 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// inside runs a role in the group and returns its standard output.
-func inside(t *testing.T, group *kerneltest.Group, role string, args ...string) []byte {
+// inside gives the command that runs a role; the group starts it.
+func inside(t *testing.T, role string, args ...string) *exec.Cmd {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := os.Create(filepath.Join(t.TempDir(), role))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer out.Close()
 	cmd := exec.Command(self, args...)
 	cmd.Env = append(os.Environ(), roleVariable+"="+role)
-	cmd.Stdout, cmd.Stderr = out, os.Stderr
-	group.Start(t, cmd)
-	if err := cmd.Wait(); err != nil {
-		t.Fatalf("%s in %s: %v", role, group.Dir, err)
-	}
-	text, err := os.ReadFile(out.Name())
+	cmd.Stderr = os.Stderr
+	return cmd
+}
+
+// still starts a process in the group that holds memory of several kinds, and
+// stops it.
+func still(t *testing.T, group *kerneltest.Group) {
+	t.Helper()
+	cmd := inside(t, "charge", filepath.Join(t.TempDir(), "file"))
+	ready, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return text
+	if _, err := cmd.StdinPipe(); err != nil {
+		t.Fatal(err)
+	}
+	group.Start(t, cmd)
+	if _, err := ready.Read(make([]byte, 1)); err != nil {
+		t.Fatalf("the process in %s is not ready: %v", group.Dir, err)
+	}
+	if err := cmd.Process.Signal(unix.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
 }
 
-// charge leaves clean page cache behind, charged to the group.
+// charge holds clean page cache, a mapped file and anonymous memory until its
+// standard input ends.
 func charge(path string) error {
 	file, err := os.Create(path)
 	if err != nil {
 		return err
 	}
 	defer file.Close()
-	if _, err := file.Write(make([]byte, 8<<20)); err != nil {
+	anon := bytes.Repeat([]byte{1}, 8<<20)
+	if _, err := file.Write(anon); err != nil {
 		return err
 	}
 	if err := file.Sync(); err != nil {
 		return err
 	}
-	_, err = os.ReadFile(path)
+	mapped, err := unix.Mmap(int(file.Fd()), 0, len(anon), unix.PROT_READ, unix.MAP_SHARED|unix.MAP_POPULATE)
+	if err != nil {
+		return err
+	}
+	if !bytes.Equal(mapped, anon) {
+		return errors.New("the file is not what was written")
+	}
+	if _, err := os.Stdout.WriteString("."); err != nil {
+		return err
+	}
+	_, err = io.Copy(io.Discard, os.Stdin)
+	runtime.KeepAlive(anon)
 	return err
 }
 

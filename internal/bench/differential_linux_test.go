@@ -1,9 +1,9 @@
 package bench
 
 import (
+	"bytes"
 	"encoding/json"
 	"math"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -64,11 +64,11 @@ func limit(name string, ours cgroupstat.Limit, theirs uint64) field {
 	return field{name, ours.Bytes, theirs}
 }
 
-// TestStatEqualsContainerd reads a group that nothing runs in any more with
+// TestStatEqualsContainerd reads a group whose only process is stopped with
 // both libraries, and compares every number that both have.
 func TestStatEqualsContainerd(t *testing.T) {
 	group := kerneltest.NewGroup(t, 64<<20)
-	inside(t, group, "charge", filepath.Join(t.TempDir(), "file"))
+	still(t, group)
 
 	reader, err := cgroupstat.Open(cgroupstat.At(group.Version, group.Dir))
 	if err != nil {
@@ -83,7 +83,7 @@ func TestStatEqualsContainerd(t *testing.T) {
 		theirs = fields2(t, group)
 	}
 
-	// The kernel still frees what the dead process had, for a moment.
+	// The kernel still writes back and frees, for a moment.
 	var fields []field
 	deadline, poll := time.Now().Add(20*time.Second), time.NewTicker(20*time.Millisecond)
 	defer poll.Stop()
@@ -250,8 +250,15 @@ func TestLimitEqualsAutomemlimit(t *testing.T) {
 			} else {
 				group = kerneltest.NewGroup(t, tt.inner)
 			}
+			cmd := inside(t, "limits")
+			var out bytes.Buffer
+			cmd.Stdout = &out
+			group.Start(t, cmd)
+			if err := cmd.Wait(); err != nil {
+				t.Fatal(err)
+			}
 			var got bothLimits
-			if err := json.Unmarshal(inside(t, group, "limits"), &got); err != nil {
+			if err := json.Unmarshal(out.Bytes(), &got); err != nil {
 				t.Fatal(err)
 			}
 			if ours := got.Memguard.Or(0); ours != tt.want || got.Automemlimit != tt.want {

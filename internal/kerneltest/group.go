@@ -48,7 +48,7 @@ func (g *Group) Sub(t testing.TB, limitBytes int64) *Group {
 
 func newGroup(t testing.TB, parent string, v cgroupstat.Version, limitBytes int64) *Group {
 	t.Helper()
-	dir, err := os.MkdirTemp(parent, "memguard-test-")
+	dir, err := os.MkdirTemp(parent, "memguard-test-") //nolint:usetesting // In the cgroup filesystem.
 	if err != nil {
 		Missing(t, "cannot make a cgroup: %v", err)
 	}

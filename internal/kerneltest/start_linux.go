@@ -25,7 +25,7 @@ func startIn(g *Group, cmd *exec.Cmd) error {
 	if err != nil {
 		return err
 	}
-	defer dir.Close() //nolint:errcheck // Only a directory was opened, nothing written.
+	defer dir.Close() // Only a directory was opened, nothing written.
 	cmd.SysProcAttr.UseCgroupFD = true
 	cmd.SysProcAttr.CgroupFD = int(dir.Fd())
 	return cmd.Start()

@@ -85,7 +85,7 @@ func leakRequestContexts(n, object int) {
 // session is small and full of pointers, as a cache is: costly to mark.
 type session struct {
 	next, user, tenant *session
-	payload            [40]byte
+	_                  [40]byte // Padding to 64 bytes on 64-bit machines.
 }
 
 //go:noinline

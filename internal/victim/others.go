@@ -8,9 +8,6 @@ import (
 	"sync"
 )
 
-// sharedMemory is what the shmem mode holds.
-var sharedMemory []byte
-
 func shmemMode(flags *flag.FlagSet) work {
 	n := sizeFlag(flags, "size", 64<<20, "bytes of shared memory to fill")
 	wait := waitFlag(flags)
@@ -19,7 +16,6 @@ func shmemMode(flags *flag.FlagSet) work {
 		if err != nil {
 			return false, err
 		}
-		sharedMemory = shared
 		for i := 0; i < len(shared); i += os.Getpagesize() {
 			if i%(1<<20) == 0 && ctx.Err() != nil {
 				return false, ctx.Err()

@@ -121,7 +121,7 @@ func raiseLoopback() error {
 	if err != nil {
 		return err
 	}
-	defer unix.Close(fd) //nolint:errcheck // Nothing was written.
+	defer unix.Close(fd) // Nothing was written.
 	loopback, err := unix.NewIfreq("lo")
 	if err != nil {
 		return err

@@ -36,7 +36,7 @@ func runProcess(command vmwire.Command, send func([]byte) error) (code int, err 
 	if err != nil {
 		return 0, err
 	}
-	defer r.Close() //nolint:errcheck // Read only.
+	defer r.Close() // Read only.
 	if err := os.Setenv("PATH", "/bin:/sbin:/usr/bin:/usr/sbin"); err != nil {
 		return 0, err
 	}

@@ -1,0 +1,99 @@
+package e2e
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/memguard-dev/go-memguard/heapdump"
+	"github.com/memguard-dev/go-memguard/internal/kerneltest"
+)
+
+// volume is a directory as an emptyDir is: anybody may write.
+func volume(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.Chmod(dir, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	// The container's user has to reach it, too.
+	for parent := filepath.Dir(dir); len(parent) > len(os.TempDir()); parent = filepath.Dir(parent) {
+		if err := os.Chmod(parent, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// A restricted pod: read-only cgroupfs and root, no root user, a volume for
+// dumps. The dump outlives the kernel's kill.
+func TestKernelContainerLeakNamesItsCulpritAndIsKilled(t *testing.T) {
+	const limit = 128 * mebi
+	for name, hostCgroup := range map[string]bool{"private cgroup namespace": false, "host cgroup namespace": true} {
+		t.Run(name, func(t *testing.T) {
+			dumps := volume(t)
+			c := kerneltest.NewContainer(t, kerneltest.ContainerSpec{
+				Binary: victimBinary(t), Args: args("leak -rate 20MiB -object 1KiB"), LimitBytes: limit, HostCgroup: hostCgroup,
+				Env:    []string{"MEMGUARD_DUMP_DIR=/dumps"},
+				Mounts: []kerneltest.Mount{{Source: dumps, Target: "/dumps"}},
+			})
+			c.Start(t)
+			exit := c.Wait(t)
+			if exit.Code != 137 || exit.OOMKills == 0 {
+				t.Fatalf("exit %+v, want a kill by the kernel; output:\n%s", exit, c.Output())
+			}
+			checkCulprit(t, dumps, limit)
+		})
+	}
+}
+
+// A resize in place and a threshold changed by annotation reach the running
+// container; without a volume it says where dumps cannot go, and runs.
+func TestKernelContainerFollowsPodInfoAndResize(t *testing.T) {
+	dumps, pod := volume(t), volume(t)
+	write := func(name, text string) {
+		t.Helper()
+		// Replaced by renaming, as the kubelet does.
+		next := filepath.Join(pod, ".."+name)
+		if err := os.WriteFile(next, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(next, filepath.Join(pod, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("threshold", "90%")
+	c := kerneltest.NewContainer(t, kerneltest.ContainerSpec{
+		Binary: victimBinary(t), Args: args("leak -rate 100MiB -max 60MiB"), LimitBytes: 256 * mebi,
+		Env: []string{"MEMGUARD_DUMP_DIR=/dumps", "MEMGUARD_PODINFO=/podinfo"},
+		Mounts: []kerneltest.Mount{
+			{Source: dumps, Target: "/dumps"},
+			{Source: pod, Target: "/podinfo", ReadOnly: true},
+		},
+	})
+	c.Start(t)
+	c.WaitOutput(t, "done")
+	if n := len(profiles(t, dumps, heapdump.Immediate)); n != 0 {
+		t.Fatalf("%d dumps below the threshold", n)
+	}
+	c.SetLimit(t, 128*mebi)
+	c.WaitOutput(t, "limit changed")
+	write("threshold", "40%")
+	until(t, "a dump at the new threshold under the new limit", func() bool { return len(profiles(t, dumps, heapdump.Fresh)) > 0 })
+	m := readManifest(t, strings.TrimSuffix(profiles(t, dumps, heapdump.Fresh)[0], ".pb.gz")+".json")
+	if m.Context.Limit.Bytes != 128*mebi || m.Context.Threshold != "40%" {
+		t.Errorf("limit %+v, threshold %s", m.Context.Limit, m.Context.Threshold)
+	}
+}
+
+func TestKernelContainerWithoutAVolume(t *testing.T) {
+	c := kerneltest.NewContainer(t, kerneltest.ContainerSpec{
+		Binary: victimBinary(t), Args: args("idle"), LimitBytes: 64 * mebi,
+		Env: []string{"MEMGUARD_DUMP_DIR=/dumps"},
+	})
+	c.Start(t)
+	for _, part := range []string{"watching memory", "MEMGUARD_DUMP_DIR: ", "/dumps", "no dump directory", "limit\":\"64.0MiB"} {
+		c.WaitOutput(t, part)
+	}
+}

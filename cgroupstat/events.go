@@ -48,21 +48,25 @@ func (e *Events) field(name []byte) *Value {
 	return nil
 }
 
-// parseEvents reads memory.events.
+// parseEvents reads memory.events (mm/memcontrol.c memory_events_show). Lines
+// with names it does not know are left out.
 func parseEvents(text []byte, e *Events) error {
 	for len(text) > 0 {
-		space := bytes.IndexByte(text, ' ')
-		if space <= 0 {
-			return fmt.Errorf("line %.64q: %w", text, errMalformed)
+		line, rest, _ := bytes.Cut(text, []byte{'\n'})
+		text = rest
+		name, number, ok := bytes.Cut(line, []byte{' '})
+		if !ok || len(name) == 0 {
+			return fmt.Errorf("line %.64q: %w", line, errMalformed)
 		}
-		n, used, err := parseLeading(text[space+1:])
+		v := e.field(name)
+		if v == nil {
+			continue
+		}
+		n, err := parseNumber(number)
 		if err != nil {
-			return fmt.Errorf("%.64s: %w", text[:space], err)
+			return fmt.Errorf("%s: %w", name, err)
 		}
-		if v := e.field(text[:space]); v != nil {
-			*v = Of(n)
-		}
-		text = text[space+1+used:]
+		*v = Of(n)
 	}
 	return nil
 }

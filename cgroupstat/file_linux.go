@@ -44,7 +44,7 @@ func (f *file) read(buf []byte) ([]byte, error) {
 			return nil, &FileError{"read", f.path, gone(err)}
 		}
 		if n == len(buf) {
-			return nil, &FileError{"read", f.path, fmt.Errorf("longer than %d bytes: %w", n, errMalformed)}
+			return nil, f.parseError(fmt.Errorf("%d bytes or more: %w", n, errMalformed))
 		}
 		return buf[:n], nil
 	}

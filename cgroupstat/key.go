@@ -64,13 +64,15 @@ const (
 
 // KeyInfo describes a key.
 type KeyInfo struct {
-	// Name is the one name used everywhere: that of cgroup v2.
+	// Name is the one name used everywhere: that of cgroup v2. Swap has the file
+	// memory.swap.current there, all others are lines of memory.stat.
 	Name string
-	// V1 is the line of a v1 memory.stat, or the file, that gives it; empty: v1 has none.
+	// V1 is the line of a v1 memory.stat, or the file, that gives it; empty: v1
+	// does not tell it.
 	V1 string
 	// Unit is "By" or "1" for events since the cgroup was made.
 	Unit string
-	// Since is the first kernel with it on v2; empty: all.
+	// Since is the first kernel with it on v2; empty: all. "never" is told by v1 alone.
 	Since string
 }
 
@@ -126,8 +128,8 @@ var keyInfo = [numKeys]KeyInfo{
 	PgLazyFreed:            {"pglazyfreed", "", "1", "4.20"},
 	ThpFaultAlloc:          {"thp_fault_alloc", "", "1", "5.2"},
 	ThpCollapseAlloc:       {"thp_collapse_alloc", "", "1", "5.2"},
-	PgPgIn:                 {"pgpgin", "total_pgpgin", "1", ""},
-	PgPgOut:                {"pgpgout", "total_pgpgout", "1", ""},
+	PgPgIn:                 {"pgpgin", "total_pgpgin", "1", "never"},
+	PgPgOut:                {"pgpgout", "total_pgpgout", "1", "never"},
 }
 
 // String gives the key's name.

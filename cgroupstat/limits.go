@@ -34,6 +34,17 @@ func (l *Limit) lower(bytes uint64, level int, file string) {
 	*l = Limit{Bytes: Of(bytes), Level: level, File: file}
 }
 
+// swapV1 takes the memory out of v1's limit of memory and swap together, which
+// the kernel keeps at or above that of memory.
+func swapV1(both, memory Value) Value {
+	b, ok1 := both.Get()
+	m, ok2 := memory.Get()
+	if !ok1 || !ok2 {
+		return Value{}
+	}
+	return Of(b - min(b, m))
+}
+
 // unlimitedV1 is far below the v1 value for "no limit", LONG_MAX rounded down
 // to a page, whatever the page size (mm/page_counter.c PAGE_COUNTER_MAX).
 const unlimitedV1 = 1 << 62

@@ -59,15 +59,17 @@ func parseMountinfo(text string) []mount {
 	for line := range strings.Lines(text) {
 		fields := strings.Fields(line)
 		separator := slices.Index(fields, "-")
-		if separator < 6 || len(fields) < separator+4 {
+		if separator < 6 || len(fields) < separator+3 {
 			continue
 		}
+		// The super options are the last field; the source before them may be empty.
+		options := fields[len(fields)-1]
 		m := mount{root: unescape(fields[3]), point: unescape(fields[4])}
 		switch fields[separator+1] {
 		case "cgroup2":
 			m.version = V2
 		case "cgroup":
-			if !slices.Contains(strings.Split(fields[separator+3], ","), "memory") {
+			if !slices.Contains(strings.Split(options, ","), "memory") {
 				continue
 			}
 			m.version = V1
@@ -144,7 +146,7 @@ func (m mount) relative(processPath string) (string, bool) {
 		}
 		p = rest
 	}
-	if p == "/.." || strings.HasPrefix(p, "/../") {
+	if strings.Contains(p+"/", "/../") {
 		return "", false
 	}
 	return p, true

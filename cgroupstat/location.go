@@ -1,5 +1,7 @@
 package cgroupstat
 
+import "fmt"
+
 // Version is that of the hierarchy which has the memory controller.
 type Version int
 
@@ -23,6 +25,9 @@ func (v Version) String() string {
 
 // MarshalText gives what String gives.
 func (v Version) MarshalText() ([]byte, error) { return []byte(v.String()), nil }
+
+// UnmarshalText reads what String gives.
+func (v *Version) UnmarshalText(text []byte) error { return named(v, text, 0, V1, V2) }
 
 // Mode is how the machine mounts its cgroups; it is for people, no decision
 // depends on it.
@@ -52,6 +57,22 @@ func (m Mode) String() string {
 
 // MarshalText gives what String gives.
 func (m Mode) MarshalText() ([]byte, error) { return []byte(m.String()), nil }
+
+// UnmarshalText reads what String gives.
+func (m *Mode) UnmarshalText(text []byte) error {
+	return named(m, text, Unavailable, Legacy, Hybrid, Unified)
+}
+
+// named finds the one of all that text names.
+func named[T fmt.Stringer](dst *T, text []byte, all ...T) error {
+	for _, v := range all {
+		if v.String() == string(text) {
+			*dst = v
+			return nil
+		}
+	}
+	return fmt.Errorf("%T %.64q: unknown name", *dst, text)
+}
 
 // Location is where a process's memory cgroup is.
 type Location struct {

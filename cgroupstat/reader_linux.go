@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+
+	"golang.org/x/sys/unix"
 )
 
 // bufferSize holds the largest file, memory.stat, ten times over.
@@ -14,17 +16,12 @@ const bufferSize = 32 << 10
 type Reader struct {
 	location Location
 	limits   []levelLimits
+	above    file // v1: memory.stat of the topmost level
 	at       int // selected level
 	files    levelFiles
 	parser   *statParser
 	buf      []byte
 	closed   bool
-}
-
-// levelLimits are the files that may hold a limit at one level. Their slots
-// are those of v2: on v1 swap is memory+swap, and high does not exist.
-type levelLimits struct {
-	max, high, swap file
 }
 
 // levelFiles are the files of the selected level.
@@ -39,7 +36,7 @@ func Open(l Location) (*Reader, error) {
 	if len(l.Levels) == 0 || (l.Version != V1 && l.Version != V2) {
 		return nil, fmt.Errorf("%w: the location has no levels", ErrNoCgroup)
 	}
-	r := &Reader{location: l, parser: newStatParser(l.Version), buf: make([]byte, bufferSize)}
+	r := &Reader{location: l, above: noFile, parser: newStatParser(l.Version), buf: make([]byte, bufferSize)}
 	for _, dir := range l.Levels {
 		limits, err := openLimits(l.Version, dir)
 		r.limits = append(r.limits, limits)
@@ -49,6 +46,10 @@ func Open(l Location) (*Reader, error) {
 	}
 	files, err := openLevel(l.Version, l.Levels[0])
 	r.files = files
+	if err == nil && l.Version == V1 {
+		o := opener{dir: l.Levels[len(l.Levels)-1]}
+		r.above, err = o.open("memory.stat"), o.err
+	}
 	if err != nil {
 		return nil, errors.Join(err, r.Close())
 	}
@@ -73,14 +74,6 @@ func (o *opener) open(name string) file {
 }
 
 var noFile = file{fd: -1}
-
-func openLimits(v Version, dir string) (levelLimits, error) {
-	o := opener{dir: dir}
-	if v == V1 {
-		return levelLimits{max: o.open("memory.limit_in_bytes"), high: noFile, swap: o.open("memory.memsw.limit_in_bytes")}, o.err
-	}
-	return levelLimits{max: o.open("memory.max"), high: o.open("memory.high"), swap: o.open("memory.swap.max")}, o.err
-}
 
 func openLevel(v Version, dir string) (levelFiles, error) {
 	o := opener{dir: dir}
@@ -163,7 +156,8 @@ func (r *Reader) optional(f *file) (Value, error) {
 
 // Stat reads memory.stat and the counters that have files of their own: swap
 // on v2; kernel memory and, outside of v1's usage, TCP buffers on v1. The
-// kernel may print it up to two seconds behind the usage.
+// kernel may print it up to two seconds behind the usage. On error dst holds
+// what was read before it.
 func (r *Reader) Stat(dst *Stat) error {
 	if r.closed {
 		return ErrClosed
@@ -246,6 +240,9 @@ func (r *Reader) Pressure(dst *Pressure) (ok bool, err error) {
 		return false, nil
 	}
 	text, err := r.files.pressure.read(r.buf)
+	if errors.Is(err, unix.EOPNOTSUPP) {
+		return false, nil // PSI is switched off.
+	}
 	if err != nil {
 		return false, err
 	}
@@ -255,102 +252,13 @@ func (r *Reader) Pressure(dst *Pressure) (ok bool, err error) {
 	return true, nil
 }
 
-// Limits reads the limits of all levels again.
-func (r *Reader) Limits(dst *Limits) error {
-	if r.closed {
-		return ErrClosed
-	}
-	*dst = Limits{}
-	for level := range r.limits {
-		if err := r.levelLimits(level, dst); err != nil {
-			return err
-		}
-	}
-	if r.location.Version == V1 {
-		return r.hierarchicalLimit(dst)
-	}
-	return nil
-}
-
-func (r *Reader) levelLimits(level int, dst *Limits) error {
-	files := &r.limits[level]
-	parse := parseMax
-	if r.location.Version == V1 {
-		parse = parseLimitV1
-	}
-	limit, err := r.limit(&files.max, parse)
-	if err != nil {
-		return err
-	}
-	if n, ok := limit.Get(); ok {
-		dst.Max.lower(n, level, files.max.path)
-	}
-	high, err := r.limit(&files.high, parse)
-	if err != nil {
-		return err
-	}
-	if n, ok := high.Get(); ok {
-		dst.High.lower(n, level, files.high.path)
-	}
-	swap, err := r.limit(&files.swap, parse)
-	if err != nil {
-		return err
-	}
-	if n, ok := swap.Get(); ok {
-		if r.location.Version == V1 {
-			n -= min(n, limit.Or(n))
-		}
-		dst.Swap.lower(n, level, files.swap.path)
-	}
-	return nil
-}
-
-func (r *Reader) limit(f *file, parse func([]byte) (Value, error)) (Value, error) {
-	if !f.exists() {
-		return Value{}, nil
-	}
-	text, err := f.read(r.buf[:64])
-	if err != nil {
-		return Value{}, err
-	}
-	v, err := parse(text)
-	if err != nil {
-		return Value{}, f.parseError(err)
-	}
-	return v, nil
-}
-
-const hierarchicalKey = "hierarchical_memory_limit"
-
-// hierarchicalLimit takes v1's own minimum over all ancestors, of which some
-// may not be visible: then the topmost visible level stands for them.
-func (r *Reader) hierarchicalLimit(dst *Limits) error {
-	text, err := r.files.stat.read(r.buf)
-	if err != nil {
-		return err
-	}
-	v, err := lineValue(text, hierarchicalKey)
-	if err != nil {
-		return r.files.stat.parseError(fmt.Errorf("%s: %w", hierarchicalKey, err))
-	}
-	n, ok := v.Get()
-	if !ok || n > unlimitedV1 {
-		return nil
-	}
-	if have, ok := dst.Max.Bytes.Get(); ok && have <= n {
-		return nil
-	}
-	dst.Max = Limit{Bytes: v, Level: len(r.limits) - 1, File: r.files.stat.path, Key: hierarchicalKey}
-	return nil
-}
-
 // Close closes the descriptors. A second Close does nothing.
 func (r *Reader) Close() error {
 	if r.closed {
 		return nil
 	}
 	r.closed = true
-	errs := []error{r.files.close()}
+	errs := []error{r.files.close(), r.above.close()}
 	for i := range r.limits {
 		l := &r.limits[i]
 		errs = append(errs, closeAll(&l.max, &l.high, &l.swap))

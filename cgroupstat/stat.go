@@ -1,7 +1,6 @@
 package cgroupstat
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -87,93 +86,4 @@ func Unreclaimable(usage uint64, s *Stat) Value {
 	usage -= min(usage, inactive)
 	usage -= min(usage, active)
 	return Of(usage - min(usage, s.Get(SlabReclaimable).Or(0)))
-}
-
-// statParser reads memory.stat. The kernel prints the lines in the same order
-// every time, so it remembers which key each line was, and looks a name up
-// only where a line is not what it was last time.
-type statParser struct {
-	lookup map[string]Key
-	lines  []statLine
-}
-
-// statLine is what a line was last time: its name and a space, and its key, or
-// numKeys for a name that nobody asks for.
-type statLine struct {
-	prefix string
-	key    Key
-}
-
-// maxStatLines bounds what is remembered; today's kernels print about 60.
-const maxStatLines = 256
-
-func newStatParser(v Version) *statParser {
-	p := &statParser{lookup: make(map[string]Key, numKeys)}
-	for k, info := range keyInfo {
-		name := info.Name
-		if v == V1 {
-			name = info.V1
-		}
-		if name != "" {
-			p.lookup[name] = Key(k)
-		}
-	}
-	return p
-}
-
-// parse puts what text holds into dst and leaves the other keys alone.
-func (p *statParser) parse(text []byte, dst *Stat) error {
-	for i := 0; len(text) > 0; i++ {
-		if i < len(p.lines) {
-			if l := &p.lines[i]; len(text) > len(l.prefix) && string(text[:len(l.prefix)]) == l.prefix {
-				n, used, err := parseLeading(text[len(l.prefix):])
-				if err != nil {
-					return fmt.Errorf("%s: %w", l.prefix[:len(l.prefix)-1], err)
-				}
-				if l.key < numKeys {
-					dst.values[l.key] = n
-					dst.present |= 1 << l.key
-				}
-				text = text[len(l.prefix)+used:]
-				continue
-			}
-		}
-		var err error
-		if text, err = p.learn(i, text, dst); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// learn parses a line by name and remembers it.
-func (p *statParser) learn(i int, text []byte, dst *Stat) ([]byte, error) {
-	space := bytes.IndexByte(text, ' ')
-	newline := bytes.IndexByte(text, '\n')
-	if space <= 0 || (newline >= 0 && newline < space) {
-		line := text
-		if newline >= 0 {
-			line = text[:newline]
-		}
-		return nil, fmt.Errorf("line %.64q: %w", line, errMalformed)
-	}
-	key, ok := p.lookup[string(text[:space])]
-	if !ok {
-		key = numKeys
-	}
-	n, used, err := parseLeading(text[space+1:])
-	if err != nil {
-		return nil, fmt.Errorf("%.64s: %w", text[:space], err)
-	}
-	if ok {
-		dst.Set(key, n)
-	}
-	l := statLine{string(text[:space+1]), key}
-	switch {
-	case i < len(p.lines):
-		p.lines[i] = l
-	case i == len(p.lines) && i < maxStatLines:
-		p.lines = append(p.lines, l)
-	}
-	return text[space+1+used:], nil
 }

@@ -60,6 +60,9 @@ type capture struct {
 }
 
 func (c *capture) run() (Dump, error) {
+	if err := c.follow(); err != nil {
+		return Dump{}, err
+	}
 	began := c.edge.now()
 	if c.req.Time.IsZero() {
 		c.req.Time = began

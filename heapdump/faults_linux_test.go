@@ -213,3 +213,13 @@ func TestNoDescriptorIsLeft(t *testing.T) {
 		t.Errorf("%d descriptors, before %d", after, before)
 	}
 }
+
+func TestOwnDumpsNeverFillASmallVolume(t *testing.T) {
+	dir := smallDisk(t, 64)
+	s := testStore(t, dir, Options{}, func(e *edges) { e.heap = pages(8) })
+	for i := range 20 {
+		if _, err := s.Capture(t.Context(), Request{Reason: fmt.Sprint(i)}); err != nil {
+			t.Fatalf("capture %d on a volume of 64 pages: %v", i, err)
+		}
+	}
+}

@@ -47,7 +47,8 @@ var (
 type Options struct {
 	// Keep is the number of sets kept. 0 is DefaultKeep.
 	Keep int
-	// MaxBytes is the total size of the sets kept. 0 is DefaultMaxBytes.
+	// MaxBytes is the total size of the sets kept. 0 is DefaultMaxBytes. On
+	// Linux it is at most half of the volume, so that old dumps never fill it.
 	MaxBytes int64
 	// Run names the life of this process in manifests, at most 256 bytes.
 	// The default is made of the start time, the process id and a random part.

@@ -31,8 +31,9 @@ func dropCache(f *os.File) {
 	})
 }
 
-// kindOf tells what the directory lies on, by statfs(2) f_type.
-func kindOf(dir *os.File) Kind {
+// volume tells what the directory lies on and the size of that in bytes, by
+// statfs(2); 0 is not known.
+func volume(dir *os.File) (Kind, int64) {
 	var st unix.Statfs_t
 	err := control(dir, func(fd int) error {
 		for {
@@ -44,13 +45,14 @@ func kindOf(dir *os.File) Kind {
 	})
 	if err != nil {
 		// A sandbox without statfs: not known, and no reason to do without dumps.
-		return ""
+		return "", 0
 	}
+	size := int64(st.Blocks) * int64(st.Bsize)
 	switch uint32(st.Type) { // Its width and sign differ between architectures.
 	case unix.TMPFS_MAGIC, unix.RAMFS_MAGIC:
-		return Tmpfs
+		return Tmpfs, size
 	}
-	return Disk
+	return Disk, size
 }
 
 // control calls fn with the descriptor of f.

@@ -13,5 +13,5 @@ func renameNoReplace(*os.File, string, string) error { return errors.ErrUnsuppor
 // dropCache matters to memory cgroups only.
 func dropCache(*os.File) {}
 
-// kindOf knows no other system's file systems.
-func kindOf(*os.File) Kind { return "" }
+// volume knows no other system's file systems.
+func volume(*os.File) (Kind, int64) { return "", 0 }

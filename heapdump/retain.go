@@ -102,7 +102,7 @@ func retain(sets []set, run string, last setName, keep int, maxBytes int64) []se
 func (s *Store) prune(last setName) error {
 	files, err := s.dir.scan()
 	errs := []error{err}
-	for _, gone := range retain(s.sets(files), s.opt.Run, last, s.opt.Keep, s.opt.MaxBytes) {
+	for _, gone := range retain(s.sets(files), s.opt.Run, last, s.opt.Keep, s.maxBytes) {
 		for _, name := range gone.files {
 			errs = append(errs, unlessGone(s.dir.root.Remove(name)))
 		}

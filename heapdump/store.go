@@ -33,6 +33,9 @@ type Store struct {
 	path string // absolute
 	kind Kind
 	opt  Options
+	// maxBytes is Options.MaxBytes, or half of a volume that is too small for
+	// it: on a volume full of old dumps every new one would fail.
+	maxBytes int64
 	edge edges
 	mem  *gomem.Reader
 
@@ -84,6 +87,7 @@ func open(dir string, opt Options, edge edges) (*Store, error) {
 	if err := s.openDirectory(); err != nil {
 		return nil, fmt.Errorf("heapdump: directory %s: %w", dir, err)
 	}
+	s.kind, _ = volume(s.dir.self)
 	// What cannot be removed now is tried again, and reported, by Capture.
 	_ = s.clearStale()
 	return s, nil
@@ -102,10 +106,37 @@ func (s *Store) openDirectory() error {
 		return errors.Join(err, root.Close())
 	}
 	s.dir = directory{root: root, self: self, temp: s.edge.temp}
-	s.kind = kindOf(self)
 	if err := s.dir.probe(); err != nil {
 		return errors.Join(err, s.dir.close())
 	}
+	s.maxBytes = s.opt.MaxBytes
+	if _, size := volume(self); size > 0 {
+		s.maxBytes = min(s.maxBytes, size/2)
+	}
+	return nil
+}
+
+// follow opens the directory again when another one has taken its place, as
+// when a volume was cleaned by removing and making it anew.
+func (s *Store) follow() error {
+	now, err := os.Stat(s.path)
+	if err != nil {
+		return err
+	}
+	opened, err := s.dir.self.Stat()
+	if err != nil {
+		return err
+	}
+	if os.SameFile(now, opened) {
+		return nil
+	}
+	before := s.dir
+	if err := s.openDirectory(); err != nil {
+		s.dir = before
+		return err
+	}
+	// Nothing was being written there; what closing it says helps nobody.
+	_ = before.close()
 	return nil
 }
 

@@ -258,3 +258,27 @@ func TestOwnSetWithoutManifest(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestCaptureFollowsADirectoryMadeAnew(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "dumps")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	s := testStore(t, dir, Options{}, nil)
+	if err := os.Remove(dir); err != nil {
+		t.Fatal(err)
+	}
+	if d, err := s.Capture(t.Context(), Request{}); !errors.Is(err, fs.ErrNotExist) || d.Path != "" {
+		t.Errorf("removed directory: %+v, %v", d, err)
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	d, err := s.Capture(t.Context(), Request{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(d.Path); err != nil {
+		t.Error(err)
+	}
+}

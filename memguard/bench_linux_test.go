@@ -3,6 +3,7 @@ package memguard
 import (
 	"errors"
 	"io/fs"
+	"log/slog"
 	"path/filepath"
 	"runtime/metrics"
 	"testing"
@@ -10,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/memguard-dev/go-memguard/cgroupstat"
+	"github.com/memguard-dev/go-memguard/internal/ratio"
 	"github.com/memguard-dev/go-memguard/internal/sample"
 )
 
@@ -25,54 +27,43 @@ var fullFiles = map[cgroupstat.Version][]string{
 // BenchmarkFull puts a complete sample beside the bare reads it is made of:
 // one pread for each file and one metrics.Read.
 func BenchmarkFull(b *testing.B) {
-	loc, err := cgroupstat.Locate()
-	if err != nil {
-		b.Skip(err)
+	s, missing := openSource(cgroupstat.Locate)
+	defer s.close()
+	if s.scope != sample.Cgroup {
+		b.Skip(missing)
 	}
-	b.Run("sample", func(b *testing.B) {
-		s, missing := openSource(cgroupstat.Locate)
-		defer s.close()
-		if s.scope != sample.Cgroup {
-			b.Skip(missing)
+	fault := func(p part, err error) {
+		if err != nil {
+			b.Fatal(p, err)
 		}
-		fault := func(p part, err error) {
-			if err != nil {
-				b.Fatal(p, err)
-			}
+	}
+	loc := s.cgroup.Location()
+	paths := []string{"/proc/self/status", "/proc/self/oom_score", "/proc/self/oom_score_adj"}
+	for _, name := range fullFiles[loc.Version] {
+		paths = append(paths, filepath.Join(loc.Levels[0], name))
+	}
+	var fds []int
+	for _, path := range paths {
+		fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
 		}
-		b.ReportAllocs()
-		var dst sample.Sample
-		for b.Loop() {
-			s.full(&dst, fault)
+		if err != nil {
+			b.Fatal(err)
 		}
-	})
-	b.Run("bare", func(b *testing.B) {
-		paths := []string{"/proc/self/status", "/proc/self/oom_score", "/proc/self/oom_score_adj"}
-		for _, name := range fullFiles[loc.Version] {
-			paths = append(paths, filepath.Join(loc.Levels[0], name))
-		}
-		var fds []int
-		for _, path := range paths {
-			fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
-			if errors.Is(err, fs.ErrNotExist) {
-				continue
-			}
-			if err != nil {
+		defer unix.Close(fd)
+		fds = append(fds, fd)
+	}
+	samples := runtimeSamples()
+	buf := make([]byte, 16<<10)
+	var dst sample.Sample
+	ratio.Bench(b, func() { s.full(&dst, fault) }, func() {
+		for _, fd := range fds {
+			if _, err := unix.Pread(fd, buf, 0); err != nil {
 				b.Fatal(err)
 			}
-			defer unix.Close(fd)
-			fds = append(fds, fd)
 		}
-		samples := runtimeSamples()
-		buf := make([]byte, 16<<10)
-		for b.Loop() {
-			for _, fd := range fds {
-				if _, err := unix.Pread(fd, buf, 0); err != nil {
-					b.Fatal(err)
-				}
-			}
-			metrics.Read(samples)
-		}
+		metrics.Read(samples)
 	})
 }
 
@@ -97,7 +88,7 @@ func runtimeSamples() []metrics.Sample {
 // BenchmarkTick is what watching costs between complete samples: the usage
 // reading and the decision.
 func BenchmarkTick(b *testing.B) {
-	s := resolve([]Option{WithDumpDir(b.TempDir()), WithThresholds(Bytes(1 << 45))}, env(nil))
+	s := resolve([]Option{WithDumpDir(b.TempDir()), WithLogger(slog.New(slog.DiscardHandler)), WithThresholds(Bytes(1 << 45))}, env(nil))
 	g, err := newGuard(s)
 	if err != nil {
 		b.Fatal(err)
@@ -135,7 +126,7 @@ func BenchmarkPublish(b *testing.B) {
 
 // BenchmarkSnapshot is what a reader pays.
 func BenchmarkSnapshot(b *testing.B) {
-	g, err := newGuard(resolve([]Option{WithDumpDir(b.TempDir())}, env(nil)))
+	g, err := newGuard(resolve([]Option{WithDumpDir(b.TempDir()), WithLogger(slog.New(slog.DiscardHandler))}, env(nil)))
 	if err != nil {
 		b.Fatal(err)
 	}

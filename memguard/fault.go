@@ -35,7 +35,8 @@ func (f *faults) set(p part, err error) {
 	var now *error
 	if err != nil {
 		f.counts[p].Add(1)
-		now = &err
+		kept := err // a copy, so that a success allocates nothing
+		now = &kept
 	}
 	if before := f.last[p].Swap(now); (before == nil) != (now == nil) {
 		f.tell(p, err)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -114,7 +115,7 @@ func show(dump heapdump.Dump) error {
 	}
 	fmt.Printf("\nheap dump: %s\nmanifest:  %s\n\nwho holds the memory:\n", dump.Path, dump.Manifest)
 	for _, s := range sites {
-		fmt.Printf("  %7.1f MiB  %4.0f%%  %s\n", float64(s.Bytes)/mebi, 100*s.Share, s.Function)
+		fmt.Printf("  %7.1f MiB  %3.0f%%  %s  %s:%d\n", float64(s.Bytes)/mebi, 100*s.Share, s.Function, filepath.Base(s.File), s.Line)
 	}
 	fmt.Printf("\nlook further:\n  go tool pprof -top %s\n  go tool pprof -http=localhost: %s\n", dump.Path, dump.Path)
 	return nil

@@ -6,6 +6,8 @@ import (
 	"runtime/debug"
 	"runtime/metrics"
 	"testing"
+
+	"github.com/memguard-dev/go-memguard/internal/ratio"
 )
 
 func TestEveryMetricIsKnownToThisRuntime(t *testing.T) {
@@ -76,15 +78,5 @@ func TestMemoryLimit(t *testing.T) {
 func BenchmarkRead(b *testing.B) {
 	r := NewReader()
 	var m Mem
-	b.Run("reader", func(b *testing.B) {
-		b.ReportAllocs()
-		for b.Loop() {
-			r.Read(&m)
-		}
-	})
-	b.Run("bare", func(b *testing.B) {
-		for b.Loop() {
-			metrics.Read(r.samples)
-		}
-	})
+	ratio.Bench(b, func() { r.Read(&m) }, func() { metrics.Read(r.samples) })
 }

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/memguard-dev/go-memguard/cgroupstat"
+	"github.com/memguard-dev/go-memguard/internal/memcg"
 )
 
 // containerTime bounds every wait for a container.
@@ -63,13 +64,16 @@ type Container struct {
 // root and runc.
 func NewContainer(t testing.TB, spec ContainerSpec) *Container {
 	t.Helper()
-	h := findHierarchy(t)
+	h, err := memcg.Root()
+	if err != nil {
+		Missing(t, "%v", err)
+	}
 	if _, err := exec.LookPath("runc"); err != nil {
 		Missing(t, "no runc (Debian and Ubuntu: apt-get install runc): %v", err)
 	}
-	c := &Container{Version: h.version, bundle: t.TempDir(), state: t.TempDir()}
+	c := &Container{Version: h.Version, bundle: t.TempDir(), state: t.TempDir()}
 	c.id = "memguard-test-" + hash(c.bundle, strconv.Itoa(os.Getpid()), time.Now().String())[:12]
-	c.CgroupDir = filepath.Join(h.mount, c.id)
+	c.CgroupDir = filepath.Join(h.Dir, c.id)
 	if err := c.writeBundle(spec); err != nil {
 		t.Fatalf("kerneltest: bundle of the container: %v", err)
 	}
@@ -139,7 +143,7 @@ func (c *Container) Wait(t testing.TB) Exit {
 	if c.waitErr != nil && !errors.As(c.waitErr, &failed) {
 		t.Fatalf("kerneltest: runc: %v", c.waitErr)
 	}
-	kills, err := oomKills(c.CgroupDir, c.Version)
+	kills, err := memcg.OOMKills(c.CgroupDir, c.Version)
 	if err != nil {
 		t.Fatalf("kerneltest: the container did not start: %v; its output:\n%s", err, c.Output())
 	}
@@ -195,6 +199,9 @@ func (c *Container) mustRunc(t testing.TB, args ...string) {
 func (c *Container) runc(args ...string) *exec.Cmd {
 	return exec.Command("runc", append([]string{"--root", c.state}, args...)...)
 }
+
+// cleanupTime bounds the removal of a container.
+const cleanupTime = 20 * time.Second
 
 // remove deletes by name, whatever state the container is in, and leaves the
 // kernel time to end what was killed.

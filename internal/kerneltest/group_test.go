@@ -28,7 +28,8 @@ func TestGroupKillsAtItsLimit(t *testing.T) {
 		t.Errorf("OOMKills = %d, want 1", got)
 	}
 	if g.Version == cgroupstat.V1 || !isMissing(g.Dir, "memory.peak") {
-		if got := g.Peak(t); got > 32<<20 || got < 28<<20 {
+		// The kernel may charge a few pages beyond the limit before it kills.
+		if got := g.Peak(t); got > 33<<20 || got < 28<<20 {
 			t.Errorf("Peak = %d, want nearly the limit", got)
 		}
 	}

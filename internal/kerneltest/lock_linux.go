@@ -1,6 +1,7 @@
 package kerneltest
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 
@@ -13,7 +14,10 @@ func lockDir(dir string) (unlock func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	_, err = ignoringEINTR(func() (int, error) { return 0, unix.Flock(int(f.Fd()), unix.LOCK_EX) })
+	err = unix.EINTR
+	for errors.Is(err, unix.EINTR) {
+		err = unix.Flock(int(f.Fd()), unix.LOCK_EX)
+	}
 	if err != nil {
 		_ = f.Close() // Nothing was written.
 		return nil, err

@@ -5,8 +5,6 @@ import (
 	"reflect"
 	"strings"
 	"testing"
-
-	"github.com/memguard-dev/go-memguard/cgroupstat"
 )
 
 func TestParseTests(t *testing.T) {
@@ -65,27 +63,6 @@ func FuzzParseTests(f *testing.F) {
 			}
 		}
 	})
-}
-
-func TestMemoryHierarchy(t *testing.T) {
-	const unified = "41 31 0:38 / /sys/fs/cgroup/unified rw,relatime - cgroup2 cgroup2 rw\n"
-	for _, test := range []struct {
-		name, mountinfo string
-		want            hierarchy
-	}{
-		{"v1", "35 31 0:32 / /sys/fs/cgroup/memory rw,relatime - cgroup cgroup rw,memory\n", hierarchy{"/sys/fs/cgroup/memory", cgroupstat.V1}},
-		{"hybrid", unified + "35 31 0:32 / /sys/fs/cgroup/memory rw shared:9 - cgroup cgroup rw,memory\n", hierarchy{"/sys/fs/cgroup/memory", cgroupstat.V1}},
-		{"v2", "30 23 0:26 / /sys/fs/cgroup rw shared:4 - cgroup2 cgroup2 rw,nsdelegate\n", hierarchy{"/sys/fs/cgroup", cgroupstat.V2}},
-		{"other v1 controllers only", unified + "32 31 0:29 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu\n", hierarchy{"/sys/fs/cgroup/unified", cgroupstat.V2}},
-		{"none", "22 1 254:1 / / rw - ext4 /dev/vda rw\nnonsense\n\n - cgroup2\n", hierarchy{}},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			got, err := memoryHierarchy(test.mountinfo)
-			if got != test.want || (err != nil) != (test.want == hierarchy{}) {
-				t.Errorf("got %+v, %v, want %+v", got, err, test.want)
-			}
-		})
-	}
 }
 
 // The bytes are those of GNU cpio -o -H newc for such an entry, time and inode

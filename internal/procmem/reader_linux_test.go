@@ -6,6 +6,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/memguard-dev/go-memguard/cgroupstat"
+	"github.com/memguard-dev/go-memguard/internal/ratio"
 )
 
 func TestReadSelf(t *testing.T) {
@@ -66,32 +67,21 @@ func TestCloseTwice(t *testing.T) {
 
 // BenchmarkRead puts the reader beside the three bare reads it is made of.
 func BenchmarkRead(b *testing.B) {
-	b.Run("reader", func(b *testing.B) {
-		r, err := Open()
-		if err != nil {
+	r, err := Open()
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer r.Close()
+	buf := make([]byte, statusSize)
+	var m Mem
+	ratio.Bench(b, func() {
+		if err := r.Read(&m); err != nil {
 			b.Fatal(err)
 		}
-		defer r.Close()
-		b.ReportAllocs()
-		var m Mem
-		for b.Loop() {
-			if err := r.Read(&m); err != nil {
+	}, func() {
+		for _, fd := range [...]int{r.status, r.score, r.scoreAdj} {
+			if _, err := unix.Pread(fd, buf, 0); err != nil {
 				b.Fatal(err)
-			}
-		}
-	})
-	b.Run("bare", func(b *testing.B) {
-		r, err := Open()
-		if err != nil {
-			b.Fatal(err)
-		}
-		defer r.Close()
-		buf := make([]byte, statusSize)
-		for b.Loop() {
-			for _, fd := range [...]int{r.status, r.score, r.scoreAdj} {
-				if _, err := unix.Pread(fd, buf, 0); err != nil {
-					b.Fatal(err)
-				}
 			}
 		}
 	})

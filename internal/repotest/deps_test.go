@@ -18,7 +18,6 @@ var required = map[string]string{
 	"github.com/google/pprof":               "reads heap profiles back",
 	"go.opentelemetry.io/otel":              "the global MeterProvider, API only",
 	"go.opentelemetry.io/otel/metric":       "the instruments, API only",
-	"go.opentelemetry.io/otel/sdk/metric":   "tests: a reader to collect with",
 	"go.uber.org/goleak":                    "tests: no goroutine is left",
 	"golang.org/x/sys":                      "system calls",
 }

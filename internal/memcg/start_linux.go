@@ -1,4 +1,4 @@
-package kerneltest
+package memcg
 
 import (
 	"fmt"
@@ -17,7 +17,6 @@ func startIn(g *Group, cmd *exec.Cmd) error {
 	if cmd.SysProcAttr == nil {
 		cmd.SysProcAttr = new(syscall.SysProcAttr)
 	}
-	cmd.SysProcAttr.Setpgid = true
 	if g.Version == cgroupstat.V1 {
 		return startStopped(g, cmd)
 	}
@@ -69,6 +68,3 @@ func ignoringEINTR(call func() (int, error)) (int, error) {
 		}
 	}
 }
-
-// killGroup kills a process group; that it has ended is no error.
-func killGroup(pgid int) { _ = syscall.Kill(-pgid, syscall.SIGKILL) }

@@ -85,18 +85,21 @@ func newGuard(s *settings) (*Guard, error) {
 		missing = append(missing, err)
 	} else {
 		g.dumper = &dumper{guard: g, store: store, requests: make(chan crossing, 1)}
-		g.wg.Go(func() { g.dumper.run(g.ctx) })
 	}
 	g.meters, err = newMeters(g)
 	if err != nil {
 		missing = append(missing, err)
 	}
+	// From here on everything belongs to its goroutine.
+	g.logStart(missing)
+	go g.reporter.run()
+	if g.dumper != nil {
+		g.wg.Go(func() { g.dumper.run(g.ctx) })
+	}
 	if ok {
 		g.wg.Go(func() { g.followPodInfo(g.ctx, dir, base) })
 	}
 	g.wg.Go(func() { g.sampler.run(g.ctx) })
-	go g.reporter.run()
-	g.logStart(missing)
 	return g, s.err()
 }
 

@@ -9,9 +9,6 @@ import (
 // TestOnCgroupV2 runs the kernel tests again in the VM, whose kernel has
 // cgroup v2.
 func TestOnCgroupV2(t *testing.T) {
-	if testing.Short() {
-		t.Skip("boots a virtual machine")
-	}
 	kerneltest.RunTestsInVM(t, []string{"cgroupstat", "internal/e2e"}, "Kernel",
 		kerneltest.Binary{Pkg: "github.com/memguard-dev/go-memguard/internal/victim"})
 }

@@ -53,6 +53,9 @@ type VMResult struct {
 // Needs qemu-system-x86_64, mkfs.ext4 and a kernel, but neither root nor KVM.
 func RunVM(t testing.TB, spec VMSpec) []VMResult {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("-short: boots a virtual machine")
+	}
 	if InVM() {
 		t.Skip("already inside the virtual machine")
 	}

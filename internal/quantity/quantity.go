@@ -2,100 +2,128 @@
 package quantity
 
 import (
-	"fmt"
+	"errors"
 	"math"
-	"math/big"
+	"math/bits"
+	"strconv"
 	"strings"
 )
 
 // Accepted says in a phrase what Parse takes, for error messages.
 const Accepted = `a number of bytes or a Kubernetes quantity such as 410Mi, 1.5Gi, 500M or 1e9`
 
-// suffixes are those of Kubernetes' resource.Quantity; "m" (thousandths) is
-// legal there and what an autoscaler sometimes writes.
-var suffixes = map[string]*big.Rat{
-	"":   big.NewRat(1, 1),
-	"m":  big.NewRat(1, 1000),
-	"k":  power(1000, 1),
-	"M":  power(1000, 2),
-	"G":  power(1000, 3),
-	"T":  power(1000, 4),
-	"P":  power(1000, 5),
-	"E":  power(1000, 6),
-	"Ki": power(1024, 1),
-	"Mi": power(1024, 2),
-	"Gi": power(1024, 3),
-	"Ti": power(1024, 4),
-	"Pi": power(1024, 5),
-	"Ei": power(1024, 6),
+// scale is factor × 10^exponent.
+type scale struct {
+	factor   uint64
+	exponent int
 }
 
-func power(base, exponent int64) *big.Rat {
-	n := new(big.Int).Exp(big.NewInt(base), big.NewInt(exponent), nil)
-	return new(big.Rat).SetInt(n)
+// suffixScale knows the suffixes of Kubernetes' resource.Quantity; "m"
+// (thousandths) is legal there and what an autoscaler sometimes writes.
+func suffixScale(suffix string) (scale, bool) {
+	const decimal, binary = "kMGTPE", "KMGTPE"
+	switch {
+	case suffix == "":
+		return scale{1, 0}, true
+	case suffix == "m":
+		return scale{1, -3}, true
+	case len(suffix) == 1:
+		i := strings.Index(decimal, suffix)
+		return scale{1, 3 * (i + 1)}, i >= 0
+	case len(suffix) == 2 && suffix[1] == 'i':
+		i := strings.IndexByte(binary, suffix[0])
+		return scale{1 << max(0, 10*(i+1)), 0}, i >= 0
+	case suffix[0] == 'e' || suffix[0] == 'E':
+		exponent, err := strconv.Atoi(suffix[1:])
+		return scale{1, exponent}, err == nil && -maxExponent <= exponent && exponent <= maxExponent
+	}
+	return scale{}, false
 }
 
-// maxLength bounds the work on hostile input.
-const maxLength = 64
+const (
+	maxExponent = 18
+	// maxDigits keep a mantissa below 10^18, so that nothing overflows 128 bits.
+	maxDigits = 18
+)
+
+var errNotAnAmount = errors.New("is not an amount of memory")
 
 // Parse reads a positive amount of bytes, rounding parts of a byte up as
 // Kubernetes does.
 func Parse(text string) (uint64, error) {
-	if len(text) > maxLength {
-		return 0, fmt.Errorf("%.16q… is too long: want %s", text, Accepted)
+	n, err := parse(text)
+	if err != nil {
+		return 0, errors.New(strconv.Quote(text[:min(len(text), 32)]) + " " + err.Error() + ": want " + Accepted)
 	}
-	number, suffix := split(text)
-	scale, ok := suffixes[suffix]
-	exponent := 0
-	if !ok && isExponent(suffix) {
-		if _, err := fmt.Sscanf(suffix[1:], "%d", &exponent); err != nil || exponent > 18 || exponent < -18 {
-			return 0, fmt.Errorf("%q is out of range: want %s", text, Accepted)
-		}
-		scale, ok = big.NewRat(1, 1), true
-	}
-	value, isNumber := new(big.Rat).SetString(number)
-	if !ok || !isNumber || number == "" {
-		return 0, fmt.Errorf("%q is not an amount of memory: want %s", text, Accepted)
-	}
-	value.Mul(value, scale)
-	if exponent >= 0 {
-		value.Mul(value, power(10, int64(exponent)))
-	} else {
-		value.Quo(value, power(10, int64(-exponent)))
-	}
-	if value.Sign() <= 0 {
-		return 0, fmt.Errorf("%q is not positive: want %s", text, Accepted)
-	}
-	return roundUp(text, value)
+	return n, nil
 }
 
-func roundUp(text string, value *big.Rat) (uint64, error) {
-	whole, rest := new(big.Int).QuoRem(value.Num(), value.Denom(), new(big.Int))
-	if rest.Sign() > 0 {
-		whole.Add(whole, big.NewInt(1))
+func parse(text string) (uint64, error) {
+	if strings.HasPrefix(text, "-") {
+		return 0, errors.New("is not positive")
 	}
-	if !whole.IsUint64() || whole.Uint64() > math.MaxInt64 {
-		return 0, fmt.Errorf("%q is more than an int64 holds: want %s", text, Accepted)
-	}
-	return whole.Uint64(), nil
-}
-
-// split cuts "1.5Gi" into "1.5" and "Gi".
-func split(text string) (number, suffix string) {
-	end := strings.IndexFunc(text, func(r rune) bool {
-		return (r < '0' || r > '9') && r != '.' && r != '+' && r != '-'
-	})
+	text = strings.TrimPrefix(text, "+")
+	end := strings.IndexFunc(text, func(r rune) bool { return (r < '0' || r > '9') && r != '.' })
 	if end < 0 {
-		return text, ""
+		end = len(text)
 	}
-	return text[:end], text[end:]
+	mantissa, exponent, err := parseDecimal(text[:end])
+	if err != nil {
+		return 0, err
+	}
+	by, ok := suffixScale(text[end:])
+	if !ok {
+		return 0, errNotAnAmount
+	}
+	n, ok := multiply(mantissa, by.factor, exponent+by.exponent)
+	if !ok || n > math.MaxInt64 {
+		return 0, errors.New("is more than an int64 holds")
+	}
+	if n == 0 {
+		return 0, errors.New("is not positive")
+	}
+	return n, nil
 }
 
-// isExponent tells e3 and E-3 from the suffix E (exa).
-func isExponent(suffix string) bool {
-	if len(suffix) < 2 || (suffix[0] != 'e' && suffix[0] != 'E') {
-		return false
+// parseDecimal reads "12.50" as 1250 × 10^-2.
+func parseDecimal(text string) (mantissa uint64, exponent int, err error) {
+	whole, fraction, _ := strings.Cut(text, ".")
+	digits := strings.TrimLeft(whole+fraction, "0")
+	if whole+fraction == "" {
+		return 0, 0, errNotAnAmount
 	}
-	digits := strings.TrimPrefix(strings.TrimPrefix(suffix[1:], "-"), "+")
-	return digits != "" && len(digits) <= 3 && strings.Trim(digits, "0123456789") == ""
+	if len(digits) > maxDigits+1 || len(fraction) > maxDigits {
+		return 0, 0, errors.New("has too many digits")
+	}
+	if digits == "" {
+		return 0, 0, nil
+	}
+	mantissa, err = strconv.ParseUint(digits, 10, 64)
+	if err != nil {
+		return 0, 0, errNotAnAmount
+	}
+	return mantissa, -len(fraction), nil
+}
+
+// multiply gives a × b × 10^exponent rounded up; ok is false when that is
+// more than 64 bits hold.
+func multiply(a, b uint64, exponent int) (n uint64, ok bool) {
+	high, low := bits.Mul64(a, b)
+	for ; exponent > 0; exponent-- {
+		if high != 0 {
+			return 0, false
+		}
+		high, low = bits.Mul64(low, 10)
+	}
+	rest := false
+	for ; exponent < 0; exponent++ {
+		var remainder uint64
+		high, remainder = high/10, high%10
+		low, remainder = bits.Div64(remainder, low, 10)
+		rest = rest || remainder > 0
+	}
+	if rest && low < math.MaxUint64 {
+		low++
+	}
+	return low, high == 0
 }

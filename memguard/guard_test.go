@@ -300,6 +300,28 @@ func TestNoCgroupAtAll(t *testing.T) {
 	}
 }
 
+func TestSuppliedLimitMeasuresTheProcessWhereTheCgroupIsSomethingLarger(t *testing.T) {
+	tr := newTree(t)
+	tr.write("memory.max", "max\n")
+	for name, tt := range map[string]struct {
+		limit uint64
+		want  Scope
+	}{
+		"less than the cgroup holds already": {64 << 20, ScopeProcess},
+		"more than it holds":                 {200 << 20, ScopeCgroup},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if _, err := os.Stat("/proc/self/status"); err != nil && tt.want == ScopeProcess {
+				tt.want = ScopeRuntime
+			}
+			g := mustStart(t, quiet(t, tr, WithMemoryLimit(tt.limit)))
+			if s := g.Snapshot(); s.Scope != tt.want || s.Limit.Source != LimitSupplied {
+				t.Errorf("scope %v, limit %+v; want %v", s.Scope, s.Limit, tt.want)
+			}
+		})
+	}
+}
+
 func TestSecondStart(t *testing.T) {
 	g := mustStart(t, quiet(t, newTree(t)))
 	again, err := Start(WithBasis("nonsense"))

@@ -50,7 +50,7 @@ func points(t *testing.T, m metricdata.Metrics) []metricdata.DataPoint[int64] {
 func labels(set attribute.Set) string {
 	var parts []string
 	for _, kv := range set.ToSlice() {
-		parts = append(parts, fmt.Sprintf("%s=%s", kv.Key, kv.Value.Emit()))
+		parts = append(parts, fmt.Sprintf("%s=%s", kv.Key, kv.Value.String()))
 	}
 	return "{" + strings.Join(parts, ",") + "}"
 }

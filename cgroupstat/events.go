@@ -6,7 +6,7 @@ import (
 )
 
 // Events counts what memory pressure made the kernel do since the cgroup was
-// made: memory.events, on v1 memory.failcnt and memory.oom_control.
+// made: memory.events, on v1 the failcnt files and memory.oom_control.
 //
 // In a pod with one container the pod's cgroup has the same limit and reaches
 // it first, so Max and OOM are counted there, out of sight, and only OOMKill
@@ -16,7 +16,10 @@ type Events struct {
 	Low Value `json:"low,omitzero"`
 	// High counts throttling at memory.high. v2.
 	High Value `json:"high,omitzero"`
-	// Max counts how often the limit was hit; on v1 memory.failcnt.
+	// Max counts how often the limit was hit; on v1 memory.failcnt +
+	// memory.memsw.failcnt: where the limit of memory and swap is no higher,
+	// the kernel meets that one first. Kernels that stopped counting there,
+	// such as 6.18, then show 0 for ever.
 	Max Value `json:"max,omitzero"`
 	// OOM counts allocations that failed for the limit. v2.
 	OOM Value `json:"oom,omitzero"`

@@ -23,7 +23,7 @@ func locate(cgroup, mountinfo string, exists func(path string) bool) (Location, 
 	for _, v := range []Version{V1, V2} {
 		p, ok := paths[v]
 		// Some sandboxes have the mounts but no /proc/self/cgroup.
-		if !ok && len(paths) > 0 {
+		if !ok && cgroup != "" {
 			continue
 		}
 		if l, ok := best(v, p, mounts, exists); ok {
@@ -57,14 +57,17 @@ func parseCgroup(text string) map[Version]string {
 func parseMountinfo(text string) []mount {
 	var mounts []mount
 	for line := range strings.Lines(text) {
-		fields := strings.Fields(line)
+		// One space each, and no other space ends a field: a source may be empty.
+		fields := strings.Split(strings.TrimSuffix(line, "\n"), " ")
 		separator := slices.Index(fields, "-")
-		if separator < 6 || len(fields) < separator+3 {
+		if separator < 6 || len(fields) < separator+4 {
 			continue
 		}
-		// The super options are the last field; the source before them may be empty.
-		options := fields[len(fields)-1]
+		options := fields[separator+3]
 		m := mount{root: unescape(fields[3]), point: unescape(fields[4])}
+		if !path.IsAbs(m.point) {
+			continue
+		}
 		switch fields[separator+1] {
 		case "cgroup2":
 			m.version = V2

@@ -17,7 +17,7 @@ type Reader struct {
 	location Location
 	limits   []levelLimits
 	above    file // v1: memory.stat of the topmost level
-	at       int // selected level
+	at       int  // selected level
 	files    levelFiles
 	parser   *statParser
 	buf      []byte
@@ -27,7 +27,7 @@ type Reader struct {
 // levelFiles are the files of the selected level.
 type levelFiles struct {
 	usage, stat, peak, events, oomControl, pressure file
-	swap, kmem, tcp                                 file
+	swap, kmem, tcp, swapEvents                     file
 }
 
 // Open opens the files of all levels of a location, and selects the process's
@@ -82,12 +82,13 @@ func openLevel(v Version, dir string) (levelFiles, error) {
 			usage: o.open("memory.usage_in_bytes"), stat: o.open("memory.stat"), peak: o.open("memory.max_usage_in_bytes"),
 			events: o.open("memory.failcnt"), oomControl: o.open("memory.oom_control"), pressure: noFile,
 			swap: noFile, kmem: o.open("memory.kmem.usage_in_bytes"), tcp: o.open("memory.kmem.tcp.usage_in_bytes"),
+			swapEvents: o.open("memory.memsw.failcnt"),
 		}, o.err
 	}
 	return levelFiles{
 		usage: o.open("memory.current"), stat: o.open("memory.stat"), peak: o.open("memory.peak"),
 		events: o.open("memory.events"), oomControl: noFile, pressure: o.open("memory.pressure"),
-		swap: o.open("memory.swap.current"), kmem: noFile, tcp: noFile,
+		swap: o.open("memory.swap.current"), kmem: noFile, tcp: noFile, swapEvents: noFile,
 	}, o.err
 }
 
@@ -194,7 +195,8 @@ func (r *Reader) Peak() (Value, error) {
 	return r.optional(&r.files.peak)
 }
 
-// Events reads memory.events, on v1 memory.failcnt and memory.oom_control.
+// Events reads memory.events, on v1 memory.failcnt, memory.memsw.failcnt and
+// memory.oom_control.
 func (r *Reader) Events(dst *Events) error {
 	if r.closed {
 		return ErrClosed
@@ -217,8 +219,19 @@ func (r *Reader) Events(dst *Events) error {
 }
 
 func (r *Reader) eventsV1(dst *Events) (err error) {
-	if dst.Max, err = r.optional(&r.files.events); err != nil || !r.files.oomControl.exists() {
+	if dst.Max, err = r.optional(&r.files.events); err != nil {
 		return err
+	}
+	swap, err := r.optional(&r.files.swapEvents)
+	if err != nil {
+		return err
+	}
+	if n, ok := dst.Max.Get(); ok {
+		// A charge fails at one of the two, and never counts at both.
+		dst.Max = Of(n + swap.Or(0))
+	}
+	if !r.files.oomControl.exists() {
+		return nil
 	}
 	text, err := r.files.oomControl.read(r.buf)
 	if err != nil {
@@ -241,7 +254,8 @@ func (r *Reader) Pressure(dst *Pressure) (ok bool, err error) {
 	}
 	text, err := r.files.pressure.read(r.buf)
 	if errors.Is(err, unix.EOPNOTSUPP) {
-		return false, nil // PSI is switched off.
+		// PSI is switched off, until the next boot.
+		return false, r.files.pressure.close()
 	}
 	if err != nil {
 		return false, err
@@ -267,7 +281,7 @@ func (r *Reader) Close() error {
 }
 
 func (f *levelFiles) close() error {
-	return closeAll(&f.usage, &f.stat, &f.peak, &f.events, &f.oomControl, &f.pressure, &f.swap, &f.kmem, &f.tcp)
+	return closeAll(&f.usage, &f.stat, &f.peak, &f.events, &f.oomControl, &f.pressure, &f.swap, &f.kmem, &f.tcp, &f.swapEvents)
 }
 
 func closeAll(files ...*file) error {

@@ -19,7 +19,7 @@ import (
 var fullFiles = map[cgroupstat.Version][]string{
 	cgroupstat.V1: {
 		"memory.usage_in_bytes", "memory.stat", "memory.kmem.usage_in_bytes", "memory.kmem.tcp.usage_in_bytes",
-		"memory.max_usage_in_bytes", "memory.failcnt", "memory.oom_control",
+		"memory.max_usage_in_bytes", "memory.failcnt", "memory.memsw.failcnt", "memory.oom_control",
 	},
 	cgroupstat.V2: {"memory.current", "memory.stat", "memory.swap.current", "memory.peak", "memory.events", "memory.pressure"},
 }

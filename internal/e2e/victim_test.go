@@ -115,12 +115,15 @@ type manifest struct {
 	} `json:"context"`
 }
 
+// readManifest waits for it: a profile has its name before its manifest does.
 func readManifest(t *testing.T, path string) manifest {
 	t.Helper()
-	text, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
+	var text []byte
+	until(t, "manifest "+path, func() bool {
+		var err error
+		text, err = os.ReadFile(path)
+		return err == nil
+	})
 	var m manifest
 	if err := json.Unmarshal(text, &m); err != nil {
 		t.Fatalf("%s: %v\n%s", path, err, text)

@@ -4,7 +4,8 @@
 //	                       decisions, GOMEMLIMIT, dumps, log records, OpenTelemetry metrics.
 //	cgroupstat             What the kernel says of a cgroup's memory, v1 and v2 under one set
 //	                       of names: where it is, limits, memory.stat, events, pressure.
-//	heapdump               Go heap profiles as files: capture, manifest, retention, top sites.
+//	heapdump               Go heap profiles as files: capture, manifest, retention.
+//	heapdump/sites         Which lines of code a heap profile names; for tools.
 //	examples/quickstart    A leak, a limit, a dump that names the culprit: half a minute.
 //
 //	internal/sample        One instant as a value of fixed size, and what is derived from it.

@@ -9,8 +9,8 @@ import (
 
 // mount is a line of mountinfo that shows a cgroup hierarchy.
 type mount struct {
-	version Version
-	root    string // path of the cgroup that the mount point shows
+	version Version // none: a v1 hierarchy without the memory controller
+	root    string  // path of the cgroup that the mount point shows
 	point   string
 }
 
@@ -27,6 +27,7 @@ func locate(cgroup, mountinfo string, exists func(path string) bool) (Location, 
 			continue
 		}
 		if l, ok := best(v, p, mounts, exists); ok {
+			l.Mode = mode(mounts)
 			return l, nil
 		}
 	}
@@ -52,7 +53,7 @@ func parseCgroup(text string) map[Version]string {
 	return paths
 }
 
-// parseMountinfo gives the mounts of cgroup v2 and of v1's memory controller
+// parseMountinfo gives the mounts of cgroup hierarchies
 // (Documentation/filesystems/proc.rst, 3.5). Lines it cannot read are left out.
 func parseMountinfo(text string) []mount {
 	var mounts []mount
@@ -72,16 +73,31 @@ func parseMountinfo(text string) []mount {
 		case "cgroup2":
 			m.version = V2
 		case "cgroup":
-			if !slices.Contains(strings.Split(options, ","), "memory") {
-				continue
+			if slices.Contains(strings.Split(options, ","), "memory") {
+				m.version = V1
 			}
-			m.version = V1
 		default:
 			continue
 		}
 		mounts = append(mounts, m)
 	}
 	return mounts
+}
+
+// mode tells how the machine mounts its cgroups.
+func mode(mounts []mount) Mode {
+	m := Unavailable
+	for _, each := range mounts {
+		switch {
+		case each.version == V2 && m == Unavailable:
+			m = Unified
+		case each.version != V2 && m == Unavailable:
+			m = Legacy
+		case each.version == V2 && m == Legacy, each.version != V2 && m == Unified:
+			m = Hybrid
+		}
+	}
+	return m
 }
 
 // unescape undoes the kernel's \040 and its kin (fs/seq_file.c mangle_path).

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-
-	"github.com/containerd/cgroups/v3"
 )
 
 // Locate finds the memory cgroup of this process. That there is none
@@ -20,26 +18,8 @@ func Locate() (Location, error) {
 	if err != nil {
 		return Location{}, fmt.Errorf("%w: %w", ErrNoCgroup, err)
 	}
-	l, err := locate(string(cgroup), string(mountinfo), func(path string) bool {
+	return locate(string(cgroup), string(mountinfo), func(path string) bool {
 		_, err := os.Stat(path)
 		return err == nil
 	})
-	if err != nil {
-		return Location{}, err
-	}
-	l.Mode = hostMode()
-	return l, nil
-}
-
-func hostMode() Mode {
-	switch cgroups.Mode() {
-	case cgroups.Legacy:
-		return Legacy
-	case cgroups.Hybrid:
-		return Hybrid
-	case cgroups.Unified:
-		return Unified
-	default:
-		return Unavailable
-	}
 }

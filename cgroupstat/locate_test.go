@@ -5,6 +5,7 @@ import (
 	"path"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -33,10 +34,40 @@ func testLocate(t *testing.T, trees []tree) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			tree.want.Mode = modeOf(tree.mountinfo)
 			if !reflect.DeepEqual(got, tree.want) {
 				t.Errorf("got  %+v\nwant %+v", got, tree.want)
 			}
 		})
+	}
+}
+
+// modeOf is the plain reading that mode is held against.
+func modeOf(mountinfo string) Mode {
+	v1, v2 := strings.Contains(mountinfo, " - cgroup "), strings.Contains(mountinfo, " - cgroup2 ")
+	switch {
+	case v1 && v2:
+		return Hybrid
+	case v1:
+		return Legacy
+	case v2:
+		return Unified
+	}
+	return Unavailable
+}
+
+func TestMode(t *testing.T) {
+	const (
+		memory  = "35 31 0:32 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n"
+		systemd = "40 31 0:37 / /sys/fs/cgroup/systemd rw - cgroup cgroup rw,name=systemd\n"
+		unified = "41 31 0:38 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n"
+	)
+	for mountinfo, want := range map[string]Mode{
+		"": Unavailable, memory: Legacy, unified: Unified, systemd + unified: Hybrid, unified + memory + systemd: Hybrid,
+	} {
+		if got := mode(parseMountinfo(mountinfo)); got != want {
+			t.Errorf("%q: %v, want %v", mountinfo, got, want)
+		}
 	}
 }
 
@@ -89,8 +120,8 @@ func TestParseMountinfo(t *testing.T) {
 		{"v1 memory", "35 31 0:32 /docker/0a /m ro master:9 - cgroup cgroup rw,memory\n", []mount{{V1, "/docker/0a", "/m"}}},
 		{"v1 memory with others", "35 31 0:32 / /m rw - cgroup none rw,cpu,cpuacct,memory\n", []mount{{V1, "/", "/m"}}},
 		{"v1 memory with release agent", "35 31 0:32 / /m rw - cgroup none rw,xattr,memory,release_agent=/x/memory\n", []mount{{V1, "/", "/m"}}},
-		{"v1 other controllers", "36 31 0:33 / /c rw - cgroup cgroup rw,cpu,cpuacct\n", nil},
-		{"v1 named hierarchy", "36 31 0:33 / /c rw - cgroup cgroup rw,name=memory\n", nil},
+		{"v1 other controllers", "36 31 0:33 / /c rw - cgroup cgroup rw,cpu,cpuacct\n", []mount{{0, "/", "/c"}}},
+		{"v1 named hierarchy", "36 31 0:33 / /c rw - cgroup cgroup rw,name=memory\n", []mount{{0, "/", "/c"}}},
 		{"empty source", "35 31 0:32 / /m rw - cgroup  rw,memory\n", []mount{{V1, "/", "/m"}}},
 		{"escapes", `30 23 0:26 /a\040b /mnt/c\011d\012e\134040 rw - cgroup2 none rw` + "\n", []mount{{V2, "/a b", "/mnt/c\td\ne\\040"}}},
 		{"no escape", `30 23 0:26 / /c\04 rw - cgroup2 none rw` + "\n" + `30 23 0:26 / /c\999\ rw - cgroup2 none rw`, []mount{{V2, "/", `/c\04`}, {V2, "/", `/c\999\`}}},

@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/memguard-dev/go-memguard/internal/gomem"
@@ -161,8 +160,8 @@ func (c *capture) claim(take func(setName) error) error {
 // or at worst two processes share a set, and no file is lost.
 func (c *capture) taken(set setName, stages ...Stage) bool {
 	for _, stage := range stages {
-		for _, kind := range []fileKind{heapProfile, manifestFile, goroutineProfile} {
-			if c.dir.exists(set.file(stage, kind)) {
+		for _, name := range set.files(stage) {
+			if c.dir.exists(name) {
 				return true
 			}
 		}
@@ -183,7 +182,8 @@ func (c *capture) add(ctx context.Context, name string, fill func(io.Writer) err
 func (c *capture) manifest(began, ended time.Time, size int64) *Manifest {
 	m := &Manifest{
 		Version: ManifestVersion, Stage: c.req.Stage,
-		Reason: strings.ToValidUTF8(c.req.Reason[:min(len(c.req.Reason), maxReason)], "\ufffd"),
+		// The JSON encoder mends what is not UTF-8, such as a character cut in two.
+		Reason: c.req.Reason[:min(len(c.req.Reason), maxReason)],
 		Time:   c.req.Time.UTC(), CapturedAt: began.UTC(),
 		SinceCrossing: ended.Sub(c.req.Time).Seconds(), Duration: ended.Sub(began).Seconds(),
 		Run: c.opt.Run, PID: c.edge.pid, Build: thisBuild(),

@@ -41,7 +41,7 @@ func TestCapture(t *testing.T) {
 			t.Fatal(err)
 		}
 		stem := filepath.Join(dir, "heap-20261123T120000.123Z-p17-"+string(stage))
-		if d.Path != stem+".pb.gz" || d.Manifest != stem+".json" || !d.Time.Equal(noon) || d.Stage != stage || d.Reason != "a test" || d.Run != "the run" || d.PID != 17 {
+		if d.Path != stem+".pb" || d.Manifest != stem+".json" || !d.Time.Equal(noon) || d.Stage != stage || d.Reason != "a test" || d.Run != "the run" || d.PID != 17 {
 			t.Errorf("dump %+v", d)
 		}
 		info, err := os.Stat(d.Path)
@@ -60,10 +60,10 @@ func TestCapture(t *testing.T) {
 		}
 	}
 	wantFiles(t, dir,
-		"goroutine-20261123T120000.123Z-p17-immediate.pb.gz",
-		"heap-20261123T120000.123Z-p17-fresh.json", "heap-20261123T120000.123Z-p17-fresh.pb.gz",
-		"heap-20261123T120000.123Z-p17-immediate.json", "heap-20261123T120000.123Z-p17-immediate.pb.gz")
-	parseProfileFile(t, filepath.Join(dir, "goroutine-20261123T120000.123Z-p17-immediate.pb.gz"))
+		"goroutine-20261123T120000.123Z-p17-immediate.pb",
+		"heap-20261123T120000.123Z-p17-fresh.json", "heap-20261123T120000.123Z-p17-fresh.pb",
+		"heap-20261123T120000.123Z-p17-immediate.json", "heap-20261123T120000.123Z-p17-immediate.pb")
+	parseProfileFile(t, filepath.Join(dir, "goroutine-20261123T120000.123Z-p17-immediate.pb"))
 
 	dumps, err := s.List()
 	if err != nil || len(dumps) != 2 || dumps[0].Stage != Immediate || dumps[1].Stage != Fresh {
@@ -127,11 +127,11 @@ func TestTakenNamesMoveOn(t *testing.T) {
 			t.Errorf("manifest of %s: time %v, run %s", want, m.Time, m.Run)
 		}
 	}
-	capture(a, Immediate, "heap-20261123T120000.123Z-p1-immediate.pb.gz")
-	capture(b, Immediate, "heap-20261123T120000.124Z-p1-immediate.pb.gz")
-	capture(b, Fresh, "heap-20261123T120000.124Z-p1-fresh.pb.gz")
-	capture(a, Fresh, "heap-20261123T120000.123Z-p1-fresh.pb.gz")
-	capture(a, Fresh, "heap-20261123T120000.125Z-p1-fresh.pb.gz")
+	capture(a, Immediate, "heap-20261123T120000.123Z-p1-immediate.pb")
+	capture(b, Immediate, "heap-20261123T120000.124Z-p1-immediate.pb")
+	capture(b, Fresh, "heap-20261123T120000.124Z-p1-fresh.pb")
+	capture(a, Fresh, "heap-20261123T120000.123Z-p1-fresh.pb")
+	capture(a, Fresh, "heap-20261123T120000.125Z-p1-fresh.pb")
 }
 
 // Every look finds the name free and every rename finds it taken.

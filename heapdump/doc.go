@@ -3,18 +3,21 @@
 //
 // # Files
 //
-// A dump is a pprof file for go tool pprof with a JSON [Manifest] of the same
-// stem, and a goroutine profile when asked for:
+// A dump is a pprof file for go tool pprof, not compressed, with a JSON
+// [Manifest] of the same stem, and a goroutine profile when asked for:
 //
-//	heap-20060102T150405.000Z-p17-immediate.pb.gz
+//	heap-20060102T150405.000Z-p17-immediate.pb
 //	heap-20060102T150405.000Z-p17-immediate.json
-//	goroutine-20060102T150405.000Z-p17-immediate.pb.gz
+//	goroutine-20060102T150405.000Z-p17-immediate.pb
 //
 // The time is that of the crossing in UTC, to the millisecond, then comes the
 // process id and the [Stage]. Everything before the stage is common to the
 // dumps of one crossing: a set. When the name is taken, as by another
 // container with the same process id on the same volume, the time in it moves
 // on to the next free millisecond; the exact time is in the manifest.
+//
+// Compressed profiles of such names (.pb.gz), as written before, are listed
+// and removed like the others. Package sites reads both.
 //
 // Each file is written under a temporary name (.tmp-heapdump-…, mode 0600,
 // never through a symbolic link) and renamed, never onto an existing file, so

@@ -35,10 +35,8 @@ var (
 	// ErrTooManyEntries reports a directory with more entries than are ever
 	// read (4096). What lies beyond is neither listed nor removed.
 	ErrTooManyEntries = errors.New("too many directory entries")
-	// ErrTooLarge reports a profile or manifest beyond the size that is read.
+	// ErrTooLarge reports a manifest beyond the size that is read.
 	ErrTooLarge = errors.New("too large")
-	// ErrNotHeapProfile reports a profile without inuse_space values.
-	ErrNotHeapProfile = errors.New("not a heap profile")
 	// ErrManifest reports a manifest that is malformed or of an unknown version.
 	ErrManifest = errors.New("bad manifest")
 )

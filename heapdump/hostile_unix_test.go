@@ -127,7 +127,7 @@ func TestPlantedAfterTheProfile(t *testing.T) {
 func TestOddFilesAreLeftAlone(t *testing.T) {
 	dir := t.TempDir()
 	_, check := victims(t, dir)
-	symlink(t, "victim", dir, "heap-20200101T000000.000Z-p1-immediate.pb.gz")
+	symlink(t, "victim", dir, "heap-20200101T000000.000Z-p1-immediate.pb")
 	fifo := filepath.Join(dir, "heap-20200101T000000.000Z-p1-immediate.json")
 	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
 		t.Skip("no FIFO here: ", err)
@@ -154,7 +154,7 @@ func TestForeignFilesAreLeftAlone(t *testing.T) {
 	dir := t.TempDir()
 	temp := ".tmp-heapdump-0000000000000001"
 	old := time.Now().Add(-24 * time.Hour)
-	for _, name := range []string{"heap-20200101T000000.000Z-p1-immediate.pb.gz", temp} {
+	for _, name := range []string{"heap-20200101T000000.000Z-p1-immediate.pb", temp} {
 		path := put(t, dir, name, "another user's")
 		if err := errors.Join(os.Chtimes(path, old, old), os.Lchown(path, 65534, 65534)); err != nil {
 			t.Fatal(err)

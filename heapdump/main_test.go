@@ -84,18 +84,4 @@ func readBack(t testing.TB, path string) Manifest {
 	return m
 }
 
-func topOf(t testing.TB, path string, n int) []Site {
-	t.Helper()
-	f, err := os.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	sites, err := Top(f, n)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return sites
-}
-
 var noon = time.Date(2026, 11, 23, 12, 0, 0, 123_456_789, time.UTC)

@@ -24,8 +24,20 @@ const (
 
 // Manifest is the JSON beside a profile. Sizes are in bytes, times in UTC.
 type Manifest struct {
-	Version int   `json:"version"`
-	Stage   Stage `json:"stage"`
+	Version int `json:"version"`
+	// Run is the life of one process, unlike PID, which containers share. It
+	// and HeapBytes stay the first fields: see head.
+	Run string `json:"run"`
+	// HeapBytes is /memory/classes/heap/objects, LiveHeapBytes /gc/heap/live,
+	// both from just before the profile was written. StaleBytes is what the
+	// profile does not show, as in [Dump.StaleBytes].
+	HeapBytes     uint64 `json:"heap_objects_bytes"`
+	LiveHeapBytes uint64 `json:"live_heap_bytes"`
+	StaleBytes    uint64 `json:"staleness_bytes"`
+	GCCycles      uint64 `json:"gc_cycles"`
+	Goroutines    uint64 `json:"goroutines"`
+
+	Stage Stage `json:"stage"`
 	// Reason is the request's, cut at 64 KiB.
 	Reason string `json:"reason,omitempty"`
 	// Time is the moment of the crossing, CapturedAt that at which the
@@ -36,20 +48,9 @@ type Manifest struct {
 	// Duration is how long the profile took, the GC of a fresh one included.
 	Duration float64 `json:"duration_seconds"`
 
-	// Run is the life of one process, unlike PID, which containers share.
-	Run      string `json:"run"`
 	PID      int    `json:"pid"`
 	Hostname string `json:"hostname,omitempty"`
 	Build    Build  `json:"build"`
-
-	// HeapBytes is /memory/classes/heap/objects, LiveHeapBytes /gc/heap/live,
-	// both from just before the profile was written. StaleBytes is what the
-	// profile does not show, as in [Dump.StaleBytes].
-	HeapBytes     uint64 `json:"heap_objects_bytes"`
-	LiveHeapBytes uint64 `json:"live_heap_bytes"`
-	StaleBytes    uint64 `json:"staleness_bytes"`
-	GCCycles      uint64 `json:"gc_cycles"`
-	Goroutines    uint64 `json:"goroutines"`
 
 	// Profile is the file beside this one, of ProfileBytes.
 	Profile      string `json:"profile"`

@@ -36,10 +36,10 @@ const maxStage = 16
 
 // fileName is a final name taken apart.
 type fileName struct {
-	set   setName
-	stage Stage
-	kind  fileKind
-	plain bool // a profile that is not compressed
+	set    setName
+	stage  Stage
+	kind   fileKind
+	packed bool // a compressed profile: read, not written
 }
 
 // setName is the part of a name that all files of a crossing share.
@@ -64,17 +64,26 @@ func (s setName) String() string {
 	return s.time().Format(timeLayout) + "-p" + strconv.Itoa(s.pid)
 }
 
+// file is the name of a file that this package writes.
 func (s setName) file(stage Stage, kind fileKind) string {
 	return fileName{set: s, stage: stage, kind: kind}.String()
 }
 
+// files are all names that the stage may have here, compressed ones included.
+func (s setName) files(stage Stage) [5]string {
+	return [...]string{
+		s.file(stage, heapProfile), s.file(stage, manifestFile), s.file(stage, goroutineProfile),
+		fileName{s, stage, heapProfile, true}.String(), fileName{s, stage, goroutineProfile, true}.String(),
+	}
+}
+
 func (n fileName) String() string {
-	prefix, suffix := heapPrefix, packedSuffix
+	prefix, suffix := heapPrefix, plainSuffix
 	switch {
 	case n.kind == manifestFile:
 		suffix = manifestSuffix
-	case n.plain:
-		suffix = plainSuffix
+	case n.packed:
+		suffix = packedSuffix
 	}
 	if n.kind == goroutineProfile {
 		prefix = goroutinePrefix
@@ -95,9 +104,9 @@ func parseName(name string) (n fileName, ok bool) {
 	if body, ok := strings.CutSuffix(rest, manifestSuffix); ok && heap {
 		rest, n.kind = body, manifestFile
 	} else if body, ok := strings.CutSuffix(rest, packedSuffix); ok {
-		rest = body
+		rest, n.packed = body, true
 	} else if body, ok := strings.CutSuffix(rest, plainSuffix); ok {
-		rest, n.plain = body, true
+		rest = body
 	} else {
 		return fileName{}, false
 	}

@@ -11,11 +11,11 @@ func TestParseName(t *testing.T) {
 		name string
 		want fileName
 	}{
-		{"heap-20261123T120000.123Z-p17-immediate.pb.gz", fileName{set, Immediate, heapProfile, false}},
-		{"heap-20261123T120000.123Z-p17-fresh.pb", fileName{set, Fresh, heapProfile, true}},
+		{"heap-20261123T120000.123Z-p17-immediate.pb.gz", fileName{set, Immediate, heapProfile, true}},
+		{"heap-20261123T120000.123Z-p17-fresh.pb", fileName{set, Fresh, heapProfile, false}},
 		{"heap-20261123T120000.123Z-p17-immediate.json", fileName{set, Immediate, manifestFile, false}},
-		{"goroutine-20261123T120000.123Z-p17-fresh.pb.gz", fileName{set, Fresh, goroutineProfile, false}},
-		{"heap-20261123T120000.123Z-p17-later2.pb.gz", fileName{set, "later2", heapProfile, false}},
+		{"goroutine-20261123T120000.123Z-p17-fresh.pb.gz", fileName{set, Fresh, goroutineProfile, true}},
+		{"heap-20261123T120000.123Z-p17-later2.pb.gz", fileName{set, "later2", heapProfile, true}},
 	} {
 		got, ok := parseName(c.name)
 		if !ok || got != c.want {

@@ -1,25 +1,18 @@
 package heapdump
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 )
 
 // set is all files of one crossing.
 type set struct {
 	name  setName
-	run   string // empty: no manifest says
+	run   string // as manifests quote it; empty: no manifest says
 	heap  uint64 // bytes of heap objects, the most that a manifest says
 	bytes int64  // of all files
 	files []string
-}
-
-// compare orders by time.
-func (s setName) compare(o setName) int {
-	return cmp.Or(cmp.Compare(s.millis, o.millis), cmp.Compare(s.pid, o.pid))
 }
 
 // Classes of sets, in the order of eviction.
@@ -41,7 +34,7 @@ func classify(sets []set, run string, last setName) []int {
 	first := -1
 	for i, s := range sets {
 		newest[s.run] = i
-		if j, ok := largest[s.run]; !ok || cmp.Or(cmp.Compare(s.heap, sets[j].heap), cmp.Compare(s.bytes, sets[j].bytes)) >= 0 {
+		if j, ok := largest[s.run]; !ok || s.heap > sets[j].heap || s.heap == sets[j].heap && s.bytes >= sets[j].bytes {
 			largest[s.run] = i
 		}
 		if s.run == run {
@@ -70,30 +63,27 @@ func classify(sets []set, run string, last setName) []int {
 }
 
 // retain chooses the sets to remove so that at most keep sets of at most
-// maxBytes together are left, in the order of the package documentation. run
-// is the current one, last the set just written.
+// maxBytes together are left, in the order of the package documentation. sets
+// are in order of time, run is the current one, last the set just written.
 func retain(sets []set, run string, last setName, keep int, maxBytes int64) []set {
-	sets = slices.SortedFunc(slices.Values(sets), func(a, b set) int { return a.name.compare(b.name) })
 	class := classify(sets, run, last)
 	var total int64
 	for _, s := range sets {
 		total += s.bytes
 	}
-	evict := make([]int, len(sets))
-	for i := range evict {
-		evict[i] = i
-	}
-	// Stable: within a class the oldest stay first.
-	slices.SortStableFunc(evict, func(a, b int) int { return cmp.Compare(class[a], class[b]) })
 	var remove []set
 	left := len(sets)
-	for _, i := range evict {
-		if left <= keep && total <= maxBytes || class[i] == justWritten {
-			break
+	for c := plainOther; c < justWritten; c++ {
+		for i, s := range sets {
+			if left <= keep && total <= maxBytes {
+				return remove
+			}
+			if class[i] == c {
+				remove = append(remove, s)
+				left--
+				total -= s.bytes
+			}
 		}
-		remove = append(remove, sets[i])
-		left--
-		total -= sets[i].bytes
 	}
 	return remove
 }
@@ -102,7 +92,7 @@ func retain(sets []set, run string, last setName, keep int, maxBytes int64) []se
 func (s *Store) prune(last setName) error {
 	files, err := s.dir.scan()
 	errs := []error{err}
-	for _, gone := range retain(s.sets(files), s.opt.Run, last, s.opt.Keep, s.maxBytes) {
+	for _, gone := range retain(s.sets(files), s.run, last, s.opt.Keep, s.maxBytes) {
 		for _, name := range gone.files {
 			errs = append(errs, unlessGone(s.dir.root.Remove(name)))
 		}
@@ -114,20 +104,23 @@ func (s *Store) prune(last setName) error {
 	return nil
 }
 
-// sets groups this user's files by crossing.
+// sets groups this user's files by crossing, in order of time.
 func (s *Store) sets(files []found) []set {
-	byName := map[setName]*set{}
+	byName := map[string]*set{}
+	var names []string
 	for _, f := range files {
 		if !f.mine {
 			continue
 		}
-		g := byName[f.set]
+		name := f.set.String()
+		g := byName[name]
 		if g == nil {
 			g = &set{name: f.set}
 			if s.recent.has(f.set) {
-				g.run = s.opt.Run
+				g.run = s.run
 			}
-			byName[f.set] = g
+			byName[name] = g
+			names = append(names, name)
 		}
 		g.bytes += f.size
 		g.files = append(g.files, f.String())
@@ -135,16 +128,17 @@ func (s *Store) sets(files []found) []set {
 			continue
 		}
 		// A manifest that cannot be read tells nothing: no known run.
-		if m, err := s.dir.manifest(f.fileName); err == nil {
-			g.heap = max(g.heap, m.HeapBytes)
+		if h, err := s.dir.head(f.fileName); err == nil {
+			g.heap = max(g.heap, h.heap)
 			if g.run == "" {
-				g.run = m.Run
+				g.run = h.run
 			}
 		}
 	}
-	sets := make([]set, 0, len(byName))
-	for g := range maps.Values(byName) {
-		sets = append(sets, *g)
+	slices.Sort(names) // which is by time
+	sets := make([]set, len(names))
+	for i, name := range names {
+		sets[i] = *byName[name]
 	}
 	return sets
 }

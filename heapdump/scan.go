@@ -1,11 +1,12 @@
 package heapdump
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
+	"os"
 	"slices"
 	"time"
 )
@@ -97,9 +98,14 @@ func unlessGone(err error) error {
 	return err
 }
 
+// openManifest opens the one beside a profile.
+func (d *directory) openManifest(n fileName) (*os.File, error) {
+	return d.root.OpenFile(n.set.file(n.stage, manifestFile), readFlags, 0)
+}
+
 // manifest reads the one beside a profile.
 func (d *directory) manifest(n fileName) (_ Manifest, err error) {
-	f, err := d.root.OpenFile(n.set.file(n.stage, manifestFile), readFlags, 0)
+	f, err := d.openManifest(n)
 	if err != nil {
 		return Manifest{}, err
 	}
@@ -111,19 +117,32 @@ func (d *directory) manifest(n fileName) (_ Manifest, err error) {
 	return m, nil
 }
 
-// order sorts files by crossing, within it by the order in which stages are taken.
-func order(a, b fileName) int {
-	return cmp.Or(a.set.compare(b.set), cmp.Compare(stageRank(a.stage), stageRank(b.stage)), cmp.Compare(a.String(), b.String()))
+// head reads what retention needs of a manifest.
+func (d *directory) head(n fileName) (_ head, err error) {
+	f, err := d.openManifest(n)
+	if err != nil {
+		return head{}, err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	var text [maxHead]byte
+	size, err := io.ReadFull(f, text[:])
+	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return head{}, err
+	}
+	return parseHead(string(text[:size]))
 }
 
-func stageRank(s Stage) int {
-	switch s {
+// order is text that sorts files by crossing, within it by the order in which
+// stages are taken.
+func (n fileName) order() string {
+	rank := "2"
+	switch n.stage {
 	case Immediate:
-		return 0
+		rank = "0"
 	case Fresh:
-		return 1
+		rank = "1"
 	}
-	return 2
+	return n.set.String() + rank + n.String()
 }
 
 // List returns the complete dumps in the directory, those of other processes
@@ -135,22 +154,25 @@ func stageRank(s Stage) int {
 func (s *Store) List() ([]Dump, error) {
 	files, err := s.dir.scan()
 	errs := []error{err}
-	slices.SortFunc(files, func(a, b found) int { return order(a.fileName, b.fileName) })
 	have := make(map[string]bool, len(files))
+	profiles := map[string]found{}
 	for _, f := range files {
 		have[f.String()] = true
-	}
-	dumps := make([]Dump, 0, len(files))
-	for _, f := range files {
-		if f.kind != heapProfile {
-			continue
+		if f.kind == heapProfile {
+			profiles[f.order()] = f
 		}
+	}
+	dumps := make([]Dump, 0, len(profiles))
+	for _, key := range slices.Sorted(maps.Keys(profiles)) {
+		f := profiles[key]
 		d := Dump{
 			Path: s.join(f.String()), Bytes: f.size,
 			Stage: f.stage, Time: f.set.time(), PID: f.set.pid,
 		}
-		if g := f.set.file(f.stage, goroutineProfile); have[g] {
-			d.Goroutine = s.join(g)
+		for _, packed := range []bool{true, false} {
+			if g := (fileName{f.set, f.stage, goroutineProfile, packed}).String(); have[g] {
+				d.Goroutine = s.join(g)
+			}
 		}
 		if name := f.set.file(f.stage, manifestFile); have[name] {
 			m, err := s.dir.manifest(f.fileName)

@@ -33,11 +33,12 @@ type Store struct {
 	path string // absolute
 	kind Kind
 	opt  Options
+	run  string // Options.Run as manifests quote it
 	// maxBytes is Options.MaxBytes, or half of a volume that is too small for
 	// it: on a volume full of old dumps every new one would fail.
 	maxBytes int64
-	edge edges
-	mem  *gomem.Reader
+	edge     edges
+	mem      *gomem.Reader
 
 	busy   chan struct{} // holds one token: a single capture at a time
 	closed bool          // under busy
@@ -79,11 +80,15 @@ func open(dir string, opt Options, edge edges) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
+	run, err := quoteRun(opt.Run)
+	if err != nil {
+		return nil, fmt.Errorf("heapdump: Run %q: %w", opt.Run, err)
+	}
 	path, err := filepath.Abs(dir)
 	if err != nil {
 		return nil, fmt.Errorf("heapdump: directory %s: %w", dir, err)
 	}
-	s := &Store{path: path, opt: opt, edge: edge, mem: gomem.NewReader(), busy: make(chan struct{}, 1)}
+	s := &Store{path: path, opt: opt, run: run, edge: edge, mem: gomem.NewReader(), busy: make(chan struct{}, 1)}
 	if err := s.openDirectory(); err != nil {
 		return nil, fmt.Errorf("heapdump: directory %s: %w", dir, err)
 	}

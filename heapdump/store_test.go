@@ -101,12 +101,12 @@ func TestRetentionOnDisk(t *testing.T) {
 	dir := t.TempDir()
 	s := testStore(t, dir, Options{Keep: 3}, func(e *edges) { e.pid = 7 })
 	foreign := []string{
-		"heap-20261123T120000.123Z-p7-immediate.pb.gz.bak", "heap-latest.pb.gz", "notes",
+		"heap-20261123T120000.123Z-p7-immediate.pb.gz.bak", "heap-latest.pb", "notes",
 	}
 	for _, name := range foreign {
 		put(t, dir, name, "not ours")
 	}
-	directory := "heap-20200101T000000.000Z-p7-immediate.pb.gz"
+	directory := "heap-20200101T000000.000Z-p7-immediate.pb"
 	if err := os.Mkdir(filepath.Join(dir, directory), 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -170,8 +170,8 @@ func TestFailedCapturePrunesNothing(t *testing.T) {
 func TestListWithoutManifest(t *testing.T) {
 	dir := t.TempDir()
 	s := testStore(t, dir, Options{}, nil)
-	put(t, dir, "heap-20261123T120000.123Z-p5-immediate.pb.gz", "killed before its manifest")
-	put(t, dir, "heap-20261123T120001.000Z-p5-immediate.pb.gz", "has a bad one")
+	put(t, dir, "heap-20261123T120000.123Z-p5-immediate.pb", "killed before its manifest")
+	put(t, dir, "heap-20261123T120001.000Z-p5-immediate.pb", "has a bad one")
 	put(t, dir, "heap-20261123T120001.000Z-p5-immediate.json", "{")
 	put(t, dir, "heap-20261123T120002.000Z-p5-immediate.json", "{}")
 	dumps, err := s.List()
@@ -182,6 +182,23 @@ func TestListWithoutManifest(t *testing.T) {
 	if d.PID != 5 || d.Bytes != 26 || !d.Time.Equal(noon.Truncate(time.Millisecond)) || d.Manifest != "" || dumps[1].Manifest != "" {
 		t.Errorf("%+v", dumps)
 	}
+}
+
+// Compressed profiles are listed and pruned like those written now.
+func TestCompressedSets(t *testing.T) {
+	dir := t.TempDir()
+	s := testStore(t, dir, Options{Keep: 1}, nil)
+	put(t, dir, "heap-20200101T000000.000Z-p5-immediate.pb.gz", "compressed")
+	put(t, dir, "goroutine-20200101T000000.000Z-p5-immediate.pb.gz", "compressed")
+	dumps, err := s.List()
+	if err != nil || len(dumps) != 1 || filepath.Base(dumps[0].Goroutine) != "goroutine-20200101T000000.000Z-p5-immediate.pb.gz" {
+		t.Errorf("%+v, %v", dumps, err)
+	}
+	d, err := s.Capture(t.Context(), Request{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantFiles(t, dir, filepath.Base(d.Manifest), filepath.Base(d.Path))
 }
 
 func TestTooManyEntries(t *testing.T) {
@@ -251,7 +268,7 @@ func TestOwnSetWithoutManifest(t *testing.T) {
 				t.Fatal(err)
 			}
 			// Another process's, newer: the newest of the unknown run.
-			put(t, dir, "heap-20261123T120000.500Z-p1-immediate.pb.gz", strings.Repeat("x", 1<<20))
+			put(t, dir, "heap-20261123T120000.500Z-p1-immediate.pb", strings.Repeat("x", 1<<20))
 		}
 	}
 	if _, err := os.Stat(first.Path); err != nil {

@@ -53,14 +53,17 @@ func value(get func(g *Guard, s *sample.Sample) cgroupstat.Value) func(*Guard, *
 
 // instruments is the table of all metrics.
 var instruments = []instrument{
-	{"memguard.limit", "By", "Effective memory limit: the least of the cgroup's levels, a supplied limit and the machine.", gauge,
+	{
+		"memguard.limit", "By", "Effective memory limit: the least of the cgroup's levels, a supplied limit and the machine.", gauge,
 		func(g *Guard, _ *sample.Sample, o observe) {
 			l := g.limit.Load()
 			if n, ok := l.Bytes.Get(); ok {
 				o(int64(n), attrSource.String(string(l.Source)))
 			}
-		}},
-	{"memguard.threshold", "By", "Where a dump is taken.", gauge,
+		},
+	},
+	{
+		"memguard.threshold", "By", "Where a dump is taken.", gauge,
 		func(g *Guard, _ *sample.Sample, o observe) {
 			limit := g.limit.Load().Bytes
 			for _, t := range g.targets.Load().thresholds {
@@ -68,24 +71,36 @@ var instruments = []instrument{
 					o(int64(n), attrAt.String(t.String()))
 				}
 			}
-		}},
-	{"memguard.usage", "By", "Memory charged to the container, page cache included.", upDownCounter,
-		value(func(_ *Guard, s *sample.Sample) cgroupstat.Value { return s.Usage })},
-	{"memguard.working_set", "By", "Usage without inactive file pages, as kubectl top shows it.", upDownCounter,
-		value(func(_ *Guard, s *sample.Sample) cgroupstat.Value { return s.WorkingSet() })},
-	{"memguard.unreclaimable", "By", "Usage that the kernel cannot take back before it kills.", upDownCounter,
-		value(func(_ *Guard, s *sample.Sample) cgroupstat.Value { return s.Unreclaimable() })},
-	{"memguard.peak", "By", "Highest usage the kernel has recorded.", gauge,
-		value(func(_ *Guard, s *sample.Sample) cgroupstat.Value { return s.Peak })},
-	{"memguard.breakdown", "By", "Usage by kind; the kinds add up to the usage.", upDownCounter,
+		},
+	},
+	{
+		"memguard.usage", "By", "Memory charged to the container, page cache included.", upDownCounter,
+		value(func(_ *Guard, s *sample.Sample) cgroupstat.Value { return s.Usage }),
+	},
+	{
+		"memguard.working_set", "By", "Usage without inactive file pages, as kubectl top shows it.", upDownCounter,
+		value(func(_ *Guard, s *sample.Sample) cgroupstat.Value { return s.WorkingSet() }),
+	},
+	{
+		"memguard.unreclaimable", "By", "Usage that the kernel cannot take back before it kills.", upDownCounter,
+		value(func(_ *Guard, s *sample.Sample) cgroupstat.Value { return s.Unreclaimable() }),
+	},
+	{
+		"memguard.peak", "By", "Highest usage the kernel has recorded.", gauge,
+		value(func(_ *Guard, s *sample.Sample) cgroupstat.Value { return s.Peak }),
+	},
+	{
+		"memguard.breakdown", "By", "Usage by kind; the kinds add up to the usage.", upDownCounter,
 		func(_ *Guard, s *sample.Sample, o observe) {
 			if parts, ok := s.Breakdown(); ok {
 				for _, p := range parts {
 					o(int64(p.Bytes), attrKind.String(p.Kind.String()))
 				}
 			}
-		}},
-	{"memguard.process.rss", "By", "Resident memory of this process by type.", upDownCounter,
+		},
+	},
+	{
+		"memguard.process.rss", "By", "Resident memory of this process by type.", upDownCounter,
 		func(_ *Guard, s *sample.Sample, o observe) {
 			for _, t := range []struct {
 				name string
@@ -95,8 +110,10 @@ var instruments = []instrument{
 					o(int64(n), attrType.String(t.name))
 				}
 			}
-		}},
-	{"memguard.go.memory", "By", "Memory the Go runtime mapped, by type; released is no longer resident.", upDownCounter,
+		},
+	},
+	{
+		"memguard.go.memory", "By", "Memory the Go runtime mapped, by type; released is no longer resident.", upDownCounter,
 		func(_ *Guard, s *sample.Sample, o observe) {
 			m := &s.Go
 			o(int64(m.Objects), attrType.String("heap_objects"))
@@ -105,26 +122,38 @@ var instruments = []instrument{
 			o(int64(m.Released), attrType.String("heap_released"))
 			o(int64(m.Stacks+m.OSStacks), attrType.String("stacks"))
 			o(int64(m.Metadata), attrType.String("metadata"))
-		}},
-	{"memguard.heap.in_use", "By", "Memory of heap spans that hold objects.", upDownCounter,
-		func(_ *Guard, s *sample.Sample, o observe) { o(int64(s.Go.HeapInUse())) }},
-	{"memguard.heap.live", "By", "Heap that the last garbage collection found live.", upDownCounter,
-		func(_ *Guard, s *sample.Sample, o observe) { o(int64(s.Go.LiveHeap)) }},
-	{"memguard.gap", "By", "RSS minus heap in use; negative while heap pages were never touched.", gauge,
+		},
+	},
+	{
+		"memguard.heap.in_use", "By", "Memory of heap spans that hold objects.", upDownCounter,
+		func(_ *Guard, s *sample.Sample, o observe) { o(int64(s.Go.HeapInUse())) },
+	},
+	{
+		"memguard.heap.live", "By", "Heap that the last garbage collection found live.", upDownCounter,
+		func(_ *Guard, s *sample.Sample, o observe) { o(int64(s.Go.LiveHeap)) },
+	},
+	{
+		"memguard.gap", "By", "RSS minus heap in use; negative while heap pages were never touched.", gauge,
 		func(_ *Guard, s *sample.Sample, o observe) {
 			if bytes, ok := s.Gap(); ok {
 				o(bytes)
 			}
-		}},
-	{"memguard.gomemlimit", "By", "GOMEMLIMIT in force; absent when there is none.", gauge,
+		},
+	},
+	{
+		"memguard.gomemlimit", "By", "GOMEMLIMIT in force; absent when there is none.", gauge,
 		func(_ *Guard, s *sample.Sample, o observe) {
 			if s.Go.HasMemoryLimit() {
 				o(int64(s.Go.MemoryLimit))
 			}
-		}},
-	{"memguard.goroutines", "{goroutine}", "Live goroutines.", upDownCounter,
-		func(_ *Guard, s *sample.Sample, o observe) { o(int64(s.Go.Goroutines)) }},
-	{"memguard.dumps", "{dump}", "Heap dumps by stage and result.", counter,
+		},
+	},
+	{
+		"memguard.goroutines", "{goroutine}", "Live goroutines.", upDownCounter,
+		func(_ *Guard, s *sample.Sample, o observe) { o(int64(s.Go.Goroutines)) },
+	},
+	{
+		"memguard.dumps", "{dump}", "Heap dumps by stage and result.", counter,
 		func(g *Guard, _ *sample.Sample, o observe) {
 			if g.dumper == nil {
 				return
@@ -134,15 +163,20 @@ var instruments = []instrument{
 					o(int64(g.dumper.counts[i][result].Load()), attrStage.String(string(stage)), attrResult.String(name))
 				}
 			}
-		}},
-	{"memguard.sampler.samples", "{sample}", "Readings taken.", counter,
-		func(g *Guard, _ *sample.Sample, o observe) { o(int64(g.samples.Load())) }},
-	{"memguard.sampler.errors", "{error}", "Failed readings and actions by what failed.", counter,
+		},
+	},
+	{
+		"memguard.sampler.samples", "{sample}", "Readings taken.", counter,
+		func(g *Guard, _ *sample.Sample, o observe) { o(int64(g.samples.Load())) },
+	},
+	{
+		"memguard.sampler.errors", "{error}", "Failed readings and actions by what failed.", counter,
 		func(g *Guard, _ *sample.Sample, o observe) {
 			for p := range parts {
 				o(int64(g.faults.count(p)), attrPart.String(p.String()))
 			}
-		}},
+		},
+	},
 }
 
 // meters holds the registration of the one callback.

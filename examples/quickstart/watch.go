@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/memguard-dev/go-memguard/heapdump"
+	"github.com/memguard-dev/go-memguard/heapdump/sites"
 	"github.com/memguard-dev/go-memguard/memguard"
 )
 
@@ -109,12 +110,12 @@ func show(dump heapdump.Dump) error {
 		return err
 	}
 	defer f.Close()
-	sites, err := heapdump.Top(f, 3)
+	top, err := sites.Top(f, 3)
 	if err != nil {
 		return err
 	}
 	fmt.Printf("\nheap dump: %s\nmanifest:  %s\n\nwho holds the memory:\n", dump.Path, dump.Manifest)
-	for _, s := range sites {
+	for _, s := range top {
 		fmt.Printf("  %7.1f MiB  %3.0f%%  %s  %s:%d\n", float64(s.Bytes)/mebi, 100*s.Share, s.Function, filepath.Base(s.File), s.Line)
 	}
 	fmt.Printf("\nlook further:\n  go tool pprof -top %s\n  go tool pprof -http=localhost: %s\n", dump.Path, dump.Path)

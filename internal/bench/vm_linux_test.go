@@ -6,7 +6,7 @@ import (
 	"github.com/memguard-dev/go-memguard/internal/kerneltest"
 )
 
-const differential = "^Test(StatEqualsContainerd|LimitEqualsAutomemlimit)$"
+const differential = "^Test(StatEqualsContainerd|ModeEqualsContainerd|LimitEqualsAutomemlimit)$"
 
 // The comparisons above, on cgroup v2.
 func TestEqualInVM(t *testing.T) {

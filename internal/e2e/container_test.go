@@ -35,7 +35,7 @@ func TestKernelContainerLeakNamesItsCulpritAndIsKilled(t *testing.T) {
 			dumps := volume(t)
 			c := kerneltest.NewContainer(t, kerneltest.ContainerSpec{
 				Binary: victimBinary(t), Args: args("leak -rate 20MiB -object 1KiB"), LimitBytes: limit, HostCgroup: hostCgroup,
-				Env:    []string{"MEMGUARD_DUMP_DIR=/dumps"},
+				Env:    []string{finer, "MEMGUARD_DUMP_DIR=/dumps"},
 				Mounts: []kerneltest.Mount{{Source: dumps, Target: "/dumps"}},
 			})
 			c.Start(t)
@@ -81,7 +81,7 @@ func TestKernelContainerFollowsPodInfoAndResize(t *testing.T) {
 	c.WaitOutput(t, "limit changed")
 	write("threshold", "40%")
 	until(t, "a dump at the new threshold under the new limit", func() bool { return len(profiles(t, dumps, heapdump.Fresh)) > 0 })
-	m := readManifest(t, strings.TrimSuffix(profiles(t, dumps, heapdump.Fresh)[0], ".pb.gz")+".json")
+	m := readManifest(t, strings.TrimSuffix(profiles(t, dumps, heapdump.Fresh)[0], ".pb")+".json")
 	if m.Context.Limit.Bytes != 128*mebi || m.Context.Threshold != "40%" {
 		t.Errorf("limit %+v, threshold %s", m.Context.Limit, m.Context.Threshold)
 	}

@@ -139,7 +139,7 @@ func TestKernelGoroutineProfileBesideTheDump(t *testing.T) {
 	g := kerneltest.NewGroup(t, 256*mebi)
 	v := startVictim(t, g, []string{"MEMGUARD_THRESHOLD=30Mi"}, args("goroutines -n 20000 -wait")...)
 	until(t, "a goroutine profile", func() bool {
-		found, err := filepath.Glob(filepath.Join(v.dumps, "goroutine-*.pb.gz"))
+		found, err := filepath.Glob(filepath.Join(v.dumps, "goroutine-*.pb"))
 		return err == nil && len(found) > 0
 	})
 	v.terminate()

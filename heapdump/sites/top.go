@@ -1,4 +1,7 @@
-package heapdump
+// Package sites reads heap profiles and tells which lines of code hold the
+// memory. It is for tools: a service that only writes dumps does not need it,
+// and it links a parser with its regular expressions.
+package sites
 
 import (
 	"bufio"
@@ -19,6 +22,13 @@ const (
 	maxProfile = 32 << 20
 	// maxFramesExpr bounds the regular expression of frames to drop.
 	maxFramesExpr = 4 << 10
+)
+
+var (
+	// ErrTooLarge reports a profile beyond the size that is read.
+	ErrTooLarge = errors.New("too large")
+	// ErrNotHeapProfile reports a profile without inuse_space values.
+	ErrNotHeapProfile = errors.New("not a heap profile")
 )
 
 // Site is a line of code and the memory in use that was allocated there.
@@ -44,11 +54,11 @@ type Site struct {
 func Top(r io.Reader, n int) ([]Site, error) {
 	p, err := parseProfile(r)
 	if err != nil {
-		return nil, fmt.Errorf("heapdump: read profile: %w", err)
+		return nil, fmt.Errorf("sites: read profile: %w", err)
 	}
 	space, objects := valueIndex(p, "inuse_space"), valueIndex(p, "inuse_objects")
 	if space < 0 {
-		return nil, fmt.Errorf("heapdump: %w: no inuse_space", ErrNotHeapProfile)
+		return nil, fmt.Errorf("sites: %w: no inuse_space", ErrNotHeapProfile)
 	}
 	var total int64
 	bySite := map[Site]*Site{}

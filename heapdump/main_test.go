@@ -67,7 +67,17 @@ func put(t testing.TB, dir, name, text string) string {
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	age(t, path)
 	return path
+}
+
+// age makes a file a minute old: nobody can still be writing its set.
+func age(t testing.TB, path string) {
+	t.Helper()
+	old := time.Now().Add(-time.Minute)
+	if err := os.Chtimes(path, old, old); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func readBack(t testing.TB, path string) Manifest {

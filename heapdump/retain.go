@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 )
 
 // set is all files of one crossing.
@@ -13,6 +14,10 @@ type set struct {
 	heap  uint64 // bytes of heap objects, the most that a manifest says
 	bytes int64  // of all files
 	files []string
+	// changed is the last time of any of its files.
+	changed time.Time
+	// writing: another run may not have finished it yet.
+	writing bool
 }
 
 // Classes of sets, in the order of eviction.
@@ -23,7 +28,7 @@ const (
 	firstOwn
 	largestOwn
 	newestOwn
-	justWritten // never evicted
+	justWritten // by us, or perhaps still by another run: never evicted
 )
 
 // classify tells how much each set is worth keeping. sets are in order of time.
@@ -55,7 +60,7 @@ func classify(sets []set, run string, last setName) []int {
 		class[newest[run]] = newestOwn
 	}
 	for i, s := range sets {
-		if s.name == last {
+		if s.name == last || s.writing {
 			class[i] = justWritten
 		}
 	}
@@ -124,6 +129,9 @@ func (s *Store) sets(files []found) []set {
 		}
 		g.bytes += f.size
 		g.files = append(g.files, f.String())
+		if f.changed.After(g.changed) {
+			g.changed = f.changed
+		}
 		if f.kind != manifestFile {
 			continue
 		}
@@ -139,6 +147,7 @@ func (s *Store) sets(files []found) []set {
 	sets := make([]set, len(names))
 	for i, name := range names {
 		sets[i] = *byName[name]
+		sets[i].writing = sets[i].run != s.run && s.edge.now().Sub(sets[i].changed) < writingAge
 	}
 	return sets
 }

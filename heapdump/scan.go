@@ -17,13 +17,17 @@ const (
 	// staleAge is how long a temporary file must have been left alone: far
 	// longer than any capture takes.
 	staleAge = 10 * time.Minute
+	// writingAge is how long after its last change a set of another run may
+	// still be growing: its process writes the manifest and further stages.
+	writingAge = 10 * time.Second
 )
 
 // found is a regular file with a final name.
 type found struct {
 	fileName
-	size int64
-	mine bool
+	size    int64
+	changed time.Time
+	mine    bool
 }
 
 // names lists the directory, up to maxEntries of it.
@@ -65,7 +69,7 @@ func (d *directory) scan() ([]found, error) {
 			continue
 		}
 		if info.Mode().IsRegular() {
-			files = append(files, found{name, info.Size(), isMine(info)})
+			files = append(files, found{name, info.Size(), info.ModTime(), isMine(info)})
 		}
 	}
 	return files, errors.Join(errs...)

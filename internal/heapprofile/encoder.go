@@ -140,15 +140,15 @@ func (e *Encoder) end(now time.Time) error {
 		e.mapping(i)
 	}
 	for _, text := range fixed {
-		e.out.text(profileString, text)
+		e.out.text(text)
 	}
 	for i := range e.maps {
-		e.out.text(profileString, e.maps[i].file)
-		e.out.text(profileString, e.maps[i].buildID)
+		e.out.text(e.maps[i].file)
+		e.out.text(e.maps[i].buildID)
 	}
 	if e.symbols != nil {
 		for _, text := range e.symbols.texts {
-			e.out.text(profileString, text)
+			e.out.text(text)
 		}
 	}
 	return e.out.finish()

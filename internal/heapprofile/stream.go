@@ -90,10 +90,10 @@ func (s *stream) message(field int, body []byte) {
 	s.buf = appendBytes(s.buf, field, body)
 }
 
-// text writes a string, which may be longer than the buffer.
-func (s *stream) text(field int, text string) {
+// text writes an entry of the string table, which may be longer than the buffer.
+func (s *stream) text(text string) {
 	s.room(1 + binary.MaxVarintLen64)
-	s.buf = append(s.buf, byte(field<<3|wireBytes))
+	s.buf = append(s.buf, byte(profileString<<3|wireBytes))
 	s.buf = binary.AppendUvarint(s.buf, uint64(len(text)))
 	for text != "" {
 		s.room(1)

@@ -13,10 +13,14 @@
 //	internal/gomem         runtime/metrics.
 //	internal/podinfo       A Kubernetes downward API volume.
 //	internal/quantity      410Mi and its kin.
+//	internal/heapprofile   Encodes heap and goroutine profiles from the runtime's records.
 //	internal/memcg         Makes a limited cgroup, v1 or v2; for examples and tests.
 //	internal/kerneltest    The rigs of the tests: own group, VM with cgroup v2, container.
 //	internal/victim        A program that suffers on request.
 //	internal/e2e           The promises, shown on real kernels.
+//	internal/ratio         Benchmarks ours and the bare thing in turns, and gives the ratio.
+//	internal/syncbuf       A buffer that a process writes while a test reads.
+//	internal/repotest      What must hold for the repository itself.
 //
 // Values go one way: the kernel and the runtime are read into a sample,
 // a pure function decides on it, actions follow, and what is published is

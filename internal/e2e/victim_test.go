@@ -1,14 +1,12 @@
 package e2e
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -17,6 +15,7 @@ import (
 	"github.com/memguard-dev/go-memguard/heapdump/sites"
 	"github.com/memguard-dev/go-memguard/internal/kerneltest"
 	"github.com/memguard-dev/go-memguard/internal/sample"
+	"github.com/memguard-dev/go-memguard/internal/syncbuf"
 )
 
 const mebi = 1 << 20
@@ -34,8 +33,8 @@ type victim struct {
 	t      *testing.T
 	cmd    *exec.Cmd
 	dumps  string
-	stdout safeBuffer
-	stderr safeBuffer
+	stdout syncbuf.Buffer
+	stderr syncbuf.Buffer
 	ended  chan struct{}
 	err    error
 }
@@ -211,24 +210,6 @@ func checkCulprit(t *testing.T, dir string, limit uint64) {
 	if share < 0.8 {
 		t.Errorf("the dump names %.0f %% of the leaked bytes, want at least 80 %%", 100*share)
 	}
-}
-
-// safeBuffer is a bytes.Buffer that a process may write to while a test reads.
-type safeBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *safeBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *safeBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
 }
 
 func args(format string, a ...any) []string { return strings.Fields(fmt.Sprintf(format, a...)) }

@@ -1,7 +1,6 @@
 package kerneltest
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
@@ -10,13 +9,13 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/memguard-dev/go-memguard/cgroupstat"
 	"github.com/memguard-dev/go-memguard/internal/memcg"
+	"github.com/memguard-dev/go-memguard/internal/syncbuf"
 )
 
 // containerTime bounds every wait for a container.
@@ -54,7 +53,7 @@ type Container struct {
 	Version   cgroupstat.Version // of that
 
 	id, state, bundle string
-	out               output
+	out               syncbuf.Buffer
 	run               *exec.Cmd
 	waited            chan struct{} // closed when run has ended
 	waitErr           error         // of run, once waited is closed
@@ -224,22 +223,4 @@ func (c *Container) remove() error {
 		return errors.Join(errors.New("runc does not end"), c.run.Process.Kill())
 	}
 	return nil
-}
-
-// output collects what is written while it is read.
-type output struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.Write(p)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.String()
 }

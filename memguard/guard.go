@@ -140,15 +140,13 @@ func (g *Guard) crossed(c crossing) {
 
 // limitChanged is called by the sampler when the effective limit is another.
 func (g *Guard) limitChanged(l Limit) {
-	first := g.limit.Swap(&l) == nil
-	if r := g.sampler.source.cgroup; r != nil {
-		loc := r.Location()
-		g.location.Store(&loc)
-	}
-	if !first {
+	if before := g.limit.Swap(&l); before != nil {
 		g.tellLimit(l)
 	}
 }
+
+// located is called by the sampler when it reads another cgroup than before.
+func (g *Guard) located(l cgroupstat.Location) { g.location.Store(&l) }
 
 // followPodInfo reads the downward API volume once a second.
 func (g *Guard) followPodInfo(ctx context.Context, dir string, base *targets) {

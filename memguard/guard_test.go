@@ -99,6 +99,9 @@ func TestSnapshot(t *testing.T) {
 	if s.Usage != of(120<<20) || s.WorkingSet != of(116<<20) || s.Unreclaimable != of(111<<20) || s.Peak != of(124<<20) || s.BasisBytes != s.Unreclaimable {
 		t.Errorf("usage %v, working set %v, unreclaimable %v, peak %v, basis %v", s.Usage, s.WorkingSet, s.Unreclaimable, s.Peak, s.BasisBytes)
 	}
+	if s.Cgroup == nil || s.Cgroup.Version != cgroupstat.V2 {
+		t.Errorf("cgroup %+v", s.Cgroup)
+	}
 	if len(s.Thresholds) != 1 || s.Thresholds[0].Bytes != Percent(80).At(of(256<<20)) {
 		t.Errorf("thresholds %+v", s.Thresholds)
 	}

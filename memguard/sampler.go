@@ -23,6 +23,7 @@ type sampler struct {
 	basis  Basis
 
 	start       time.Time
+	reader      *cgroupstat.Reader // whose location is published
 	watch       watch
 	targets     *targets
 	limit       Limit
@@ -135,6 +136,10 @@ func (s *sampler) full(since time.Duration) {
 		Limit:    s.limit.Bytes,
 	}
 	s.source.full(&next, g.faults.set)
+	if r := s.source.cgroup; r != s.reader {
+		s.reader = r
+		g.located(r.Location())
+	}
 	s.last, s.lastFull = next, since
 	g.published.store(&next)
 }

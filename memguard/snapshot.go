@@ -41,6 +41,8 @@ type Snapshot struct {
 	Scope   Scope `json:"scope"`
 	// Limit is the effective limit, and where it comes from.
 	Limit Limit `json:"limit"`
+	// Cgroup is where the process is; nil where there is no cgroup.
+	Cgroup *cgroupstat.Location `json:"cgroup,omitempty"`
 	// Usage is memory.current on cgroup v2, memory.usage_in_bytes on v1.
 	Usage cgroupstat.Value `json:"usage_bytes,omitzero"`
 	// WorkingSet is usage − inactive_file, floor 0.
@@ -110,6 +112,7 @@ func (g *Guard) Snapshot() Snapshot {
 		Running:       g.ctx.Err() == nil,
 		Scope:         last.Scope,
 		Limit:         *g.limit.Load(),
+		Cgroup:        g.location.Load(),
 		Usage:         last.Usage,
 		WorkingSet:    last.WorkingSet(),
 		Unreclaimable: last.Unreclaimable(),

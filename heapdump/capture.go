@@ -27,6 +27,8 @@ const maxMoves = 256
 // stays, since other processes can read it as long as the node lives. Without
 // a Path nothing was left behind.
 //
+// An urgent capture leaves symbols, fsync and retention to [Store.Finish].
+//
 // Errors wrap the system's (syscall.ENOSPC, EIO and others), ctx's, ErrStage
 // and ErrClosed.
 func (s *Store) Capture(ctx context.Context, req Request) (Dump, error) {
@@ -40,7 +42,8 @@ func (s *Store) Capture(ctx context.Context, req Request) (Dump, error) {
 		return Dump{}, fmt.Errorf("heapdump: capture: %w", err)
 	}
 	defer s.release()
-	c := &capture{Store: s, ctx: ctx, req: req}
+	c := &s.current
+	*c = capture{Store: s, ctx: ctx, req: req, open: c.open[:0]}
 	dump, err := c.run()
 	if err != nil {
 		return dump, fmt.Errorf("heapdump: capture in %s: %w", s.path, err)
@@ -59,9 +62,6 @@ type capture struct {
 }
 
 func (c *capture) run() (Dump, error) {
-	if err := c.follow(); err != nil {
-		return Dump{}, err
-	}
 	began := c.edge.now()
 	if c.req.Time.IsZero() {
 		c.req.Time = began
@@ -70,8 +70,11 @@ func (c *capture) run() (Dump, error) {
 	if err != nil {
 		return Dump{}, err
 	}
-	c.open = append(c.open, profile)
 	ended := c.edge.now()
+	c.open = append(c.open, profile)
+	if c.req.Describe != nil {
+		c.req.Describe(&c.req)
+	}
 	m := c.manifest(began, ended, profile.size)
 	dump := Dump{
 		Path: c.join(m.Profile), Bytes: profile.size, Stage: m.Stage, Reason: m.Reason, Time: c.req.Time,
@@ -100,6 +103,10 @@ func (c *capture) complete(dump *Dump, m *Manifest) error {
 			dump.Goroutine = c.join(m.GoroutineProfile)
 		}
 	}
+	if c.req.Urgent {
+		c.leave()
+		return errors.Join(errs...)
+	}
 	if err := c.ctx.Err(); err != nil {
 		for _, w := range c.open {
 			errs = append(errs, w.file.Close())
@@ -119,7 +126,17 @@ func (c *capture) profile() (written, error) {
 		return written{}, err
 	}
 	c.mem.Read(&c.heap)
-	return c.dir.write(c.ctx, c.edge.heap, func(temp string) error {
+	encode := c.edge.heap
+	if c.req.Urgent {
+		if w, ok := c.profileArmed(); ok {
+			return w, nil
+		}
+		encode = c.edge.addresses
+	}
+	if err := c.follow(); err != nil {
+		return written{}, err
+	}
+	return c.dir.write(c.ctx, encode, func(temp string) error {
 		return c.claim(func(set setName) error {
 			return c.dir.rename(temp, set.file(c.req.Stage, heapProfile))
 		})
@@ -186,7 +203,7 @@ func (c *capture) manifest(began, ended time.Time, size int64) *Manifest {
 		Reason: c.req.Reason[:min(len(c.req.Reason), maxReason)],
 		Time:   c.req.Time.UTC(), CapturedAt: began.UTC(),
 		SinceCrossing: ended.Sub(c.req.Time).Seconds(), Duration: ended.Sub(began).Seconds(),
-		Run: c.opt.Run, PID: c.edge.pid, Build: thisBuild(),
+		Run: c.opt.Run, PID: c.edge.pid, Build: thisBuild(), Omitted: c.req.Omitted,
 		HeapBytes: c.heap.Objects, LiveHeapBytes: c.heap.LiveHeap, StaleBytes: staleBytes(&c.heap),
 		GCCycles: c.heap.GCCycles, Goroutines: c.heap.Goroutines,
 		Profile: c.set.file(c.req.Stage, heapProfile), ProfileBytes: size,

@@ -51,6 +51,9 @@ type Options struct {
 	// Run names the life of this process in manifests, at most 256 bytes.
 	// The default is made of the start time, the process id and a random part.
 	Run string
+	// GC runs before a Fresh profile and returns when a garbage collection has
+	// ended and published its profile. The default is runtime.GC.
+	GC func()
 }
 
 func (o Options) withDefaults() (Options, error) {
@@ -89,6 +92,16 @@ type Request struct {
 	// Goroutines asks for a goroutine profile beside the heap profile. It
 	// stops the world for an instant.
 	Goroutines bool
+	// Urgent leaves to [Store.Finish] all that may wait: symbols, fsync and
+	// retention. After [Store.Arm] the profile is written and named without an
+	// allocation.
+	Urgent bool
+	// Omitted says why no further stage follows, for the manifest.
+	Omitted string
+	// Describe sets Reason, Context and Omitted once the profile has its name,
+	// so that words cost no time before. nil: they are as above. It must not
+	// call methods of the store other than Need.
+	Describe func(*Request)
 }
 
 // Dump is one complete heap profile and what is known of it.

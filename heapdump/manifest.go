@@ -52,7 +52,11 @@ type Manifest struct {
 	Hostname string `json:"hostname,omitempty"`
 	Build    Build  `json:"build"`
 
-	// Profile is the file beside this one, of ProfileBytes.
+	// Omitted says why no further stage follows this one.
+	Omitted string `json:"omitted,omitempty"`
+
+	// Profile is the file beside this one, of ProfileBytes when it was
+	// written; symbols that are added later make it larger.
 	Profile      string `json:"profile"`
 	ProfileBytes int64  `json:"profile_bytes"`
 	// GoroutineProfile was asked for. It is written last: if there is no such

@@ -31,8 +31,11 @@ const (
 	tempDigits      = 16
 )
 
-// maxStage bounds the length of a stage in a name.
-const maxStage = 16
+// maxStage bounds the length of a stage in a name, maxName that of a name.
+const (
+	maxStage = 16
+	maxName  = 96
+)
 
 // fileName is a final name taken apart.
 type fileName struct {
@@ -60,8 +63,11 @@ func (s setName) time() time.Time { return time.UnixMilli(s.millis).UTC() }
 // next is the name to try when this one is taken.
 func (s setName) next() setName { return setName{s.millis + 1, s.pid} }
 
-func (s setName) String() string {
-	return s.time().Format(timeLayout) + "-p" + strconv.Itoa(s.pid)
+func (s setName) String() string { return string(s.append(make([]byte, 0, maxName))) }
+
+func (s setName) append(b []byte) []byte {
+	b = append(s.time().AppendFormat(b, timeLayout), "-p"...)
+	return strconv.AppendInt(b, int64(s.pid), 10)
 }
 
 // file is the name of a file that this package writes.
@@ -77,7 +83,10 @@ func (s setName) files(stage Stage) [5]string {
 	}
 }
 
-func (n fileName) String() string {
+func (n fileName) String() string { return string(n.append(make([]byte, 0, maxName))) }
+
+// append allocates nothing where the name fits.
+func (n fileName) append(b []byte) []byte {
 	prefix, suffix := heapPrefix, plainSuffix
 	switch {
 	case n.kind == manifestFile:
@@ -88,7 +97,9 @@ func (n fileName) String() string {
 	if n.kind == goroutineProfile {
 		prefix = goroutinePrefix
 	}
-	return prefix + n.set.String() + "-" + string(n.stage) + suffix
+	b = n.set.append(append(b, prefix...))
+	b = append(append(b, '-'), n.stage...)
+	return append(b, suffix...)
 }
 
 // parseName takes a final name apart. ok is false for every other name: a

@@ -15,3 +15,11 @@ func dropCache(*os.File) {}
 
 // volume knows no other system's file systems.
 func volume(*os.File) (Kind, int64) { return "", 0 }
+
+// unnamed exists on Linux only.
+func (d *directory) unnamed(int64) (*os.File, []byte, error) {
+	return nil, nil, errors.ErrUnsupported
+}
+
+// link0 has nothing to link.
+func (d *directory) link0([]byte, []byte) error { return errors.ErrUnsupported }

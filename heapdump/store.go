@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -39,10 +40,15 @@ type Store struct {
 	maxBytes int64
 	edge     edges
 	mem      *gomem.Reader
+	held     atomic.Uint64 // records that it is armed for
 
-	busy   chan struct{} // holds one token: a single capture at a time
-	closed bool          // under busy
-	recent recentSets    // under busy
+	busy chan struct{} // holds one token: a single capture at a time
+	// The rest is under busy.
+	closed  bool
+	recent  recentSets
+	current capture // the one that runs, here so that it costs no allocation
+	armed   *armed
+	waiting []waiting
 }
 
 // edges are what a store takes from outside, for tests to replace.
@@ -52,14 +58,16 @@ type edges struct {
 	temp         func() string
 	gc           func()
 	heap         func(io.Writer) error
+	addresses    func(io.Writer) error // heap without symbols
 	goroutines   func(io.Writer) error
+	symbolize    func(context.Context, *directory, string) (written, error)
 	afterProfile func() // between the profile and its manifest
 }
 
 func realEdges() edges {
 	return edges{
 		now: time.Now, pid: os.Getpid(), temp: tempName,
-		gc: runtime.GC, heap: encodeHeap, goroutines: encodeGoroutines,
+		gc: runtime.GC, heap: encodeHeap, addresses: encodeAddresses, goroutines: encodeGoroutines,
 	}
 }
 
@@ -88,6 +96,9 @@ func open(dir string, opt Options, edge edges) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("heapdump: directory %s: %w", dir, err)
 	}
+	if opt.GC != nil {
+		edge.gc = opt.GC
+	}
 	s := &Store{path: path, opt: opt, run: run, edge: edge, mem: gomem.NewReader(), busy: make(chan struct{}, 1)}
 	if err := s.openDirectory(); err != nil {
 		return nil, fmt.Errorf("heapdump: directory %s: %w", dir, err)
@@ -111,6 +122,10 @@ func (s *Store) openDirectory() error {
 		return errors.Join(err, root.Close())
 	}
 	s.dir = directory{root: root, self: self, temp: s.edge.temp}
+	err = control(self, func(fd uintptr) error { s.dir.fd = fd; return nil })
+	if err != nil {
+		return errors.Join(err, s.dir.close())
+	}
 	if err := s.dir.probe(); err != nil {
 		return errors.Join(err, s.dir.close())
 	}
@@ -141,6 +156,9 @@ func (s *Store) follow() error {
 		return err
 	}
 	// Nothing was being written there; what closing it says helps nobody.
+	if s.armed != nil {
+		_ = s.armed.release()
+	}
 	_ = before.close()
 	return nil
 }
@@ -165,8 +183,9 @@ func checkDirectory(path string) error {
 	return nil
 }
 
-// Close waits for a running capture and releases the directory. Later
-// captures fail with ErrClosed; a second Close does nothing.
+// Close waits for a running capture, finishes what urgent ones have left and
+// releases the directory. Later captures fail with ErrClosed; a second Close
+// does nothing.
 func (s *Store) Close() error {
 	s.busy <- struct{}{}
 	defer s.release()
@@ -174,7 +193,13 @@ func (s *Store) Close() error {
 		return nil
 	}
 	s.closed = true
-	if err := s.dir.close(); err != nil {
+	left, last := s.take()
+	err := errors.Join(s.settle(context.Background(), left, true), s.disarm())
+	if len(left) > 0 {
+		err = errors.Join(err, s.prune(last))
+	}
+	err = errors.Join(err, s.dir.close())
+	if err != nil {
 		return fmt.Errorf("heapdump: close %s: %w", s.path, err)
 	}
 	return nil

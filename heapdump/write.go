@@ -21,6 +21,7 @@ const tempTries = 16
 type directory struct {
 	root *os.Root
 	self *os.File // the directory itself, for rename and fsync
+	fd   uintptr  // of self
 	temp func() string
 }
 
@@ -30,8 +31,9 @@ func (d *directory) close() error {
 
 // written is a complete file that is still open, to be synced later.
 type written struct {
-	file *os.File
-	size int64
+	file     *os.File
+	size     int64
+	reserved int64 // space that was set aside for it
 }
 
 // create makes an empty temporary file that did not exist before.
@@ -137,6 +139,19 @@ func flush(f *os.File) error {
 // that it does not have an operation.
 func isUnsupported(err error) bool {
 	return errors.Is(err, errors.ErrUnsupported) || errors.Is(err, syscall.EINVAL)
+}
+
+// control calls fn with the descriptor of f.
+func control(f *os.File, fn func(fd uintptr) error) error {
+	conn, err := f.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var failed error
+	if err := conn.Control(func(fd uintptr) { failed = fn(fd) }); err != nil {
+		return err
+	}
+	return failed
 }
 
 // sink counts what it passes on and stops at the first error or the end of ctx.

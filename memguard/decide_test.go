@@ -153,9 +153,9 @@ func TestPace(t *testing.T) {
 	p := pace{worstRate: 1 << 30, floor: 5 * time.Millisecond, ceiling: 250 * time.Millisecond}
 	for distance, want := range map[uint64]time.Duration{
 		0:         5 * time.Millisecond,
-		1 << 20:   5 * time.Millisecond,
-		128 << 20: 125 * time.Millisecond,
-		256 << 20: 250 * time.Millisecond,
+		3 << 20:   5 * time.Millisecond,
+		384 << 20: 125 * time.Millisecond,
+		768 << 20: 250 * time.Millisecond,
 		1 << 62:   250 * time.Millisecond,
 	} {
 		if got := p.next(distance); got != want {

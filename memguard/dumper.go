@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"sync/atomic"
-	"time"
 
 	"github.com/memguard-dev/go-memguard/cgroupstat"
 	"github.com/memguard-dev/go-memguard/heapdump"
@@ -37,10 +37,31 @@ type dumpContext struct {
 
 // dumper writes dumps, one at a time, away from the sampler.
 type dumper struct {
-	guard    *Guard
-	store    *heapdump.Store
-	requests chan crossing // holds one: a newer crossing replaces one that waits
+	guard     *Guard
+	store     *heapdump.Store
+	collector *collector
+	assistant *assistant
+	requests  chan crossing // holds one: a newer crossing replaces one that waits
+	// armed is what the sampler wants; look tells that it may be another than before.
+	armed atomic.Bool
+	look  chan struct{}
+	// urgent is set from a crossing until its profiles are written.
+	urgent atomic.Bool
+	// written tells the goroutine that finishes dumps that there is one.
+	written  chan struct{}
 	counts   [2][2]atomic.Uint64
+	describe func(*heapdump.Request)
+	now      crossing // the one being dumped
+}
+
+func newDumper(g *Guard) *dumper {
+	d := &dumper{
+		guard: g, collector: newCollector(), assistant: newAssistant(), requests: make(chan crossing, 1),
+		look: make(chan struct{}, 1), written: make(chan struct{}, 1),
+	}
+	// Made once, since it is wanted when there is no memory to spare.
+	d.describe = d.describeNow
+	return d
 }
 
 // stages in the order in which they are written.
@@ -65,12 +86,15 @@ func (d *dumper) run(ctx context.Context) {
 			case d.guard.sampler.outcomes <- outcome{c.line, err == nil}:
 			case <-ctx.Done():
 			}
+		case <-d.look:
+			d.guard.faults.set(partArm, d.arm(ctx))
 		}
 	}
 }
 
 // request never blocks: while a dump is being written the latest crossing waits.
 func (d *dumper) request(c crossing) {
+	d.urgent.Store(true)
 	for {
 		select {
 		case d.requests <- c:
@@ -84,20 +108,67 @@ func (d *dumper) request(c crossing) {
 	}
 }
 
+// ready says whether to hold ready what a dump needs.
+func (d *dumper) ready(armed bool) {
+	d.armed.Store(armed)
+	poke(d.look)
+}
+
+func poke(c chan<- struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// arm holds ready what a dump needs, unless that takes what is left.
+func (d *dumper) arm(ctx context.Context) error {
+	if !d.armed.Load() {
+		return d.store.Disarm()
+	}
+	s := d.guard.published.load()
+	if headroom, ok := d.headroom(&s); ok && 2*d.store.Need(heapdump.Immediate) > headroom {
+		return nil // Said in the manifest, if it comes to a dump.
+	}
+	return d.store.Arm(ctx)
+}
+
+// headroom is how far a sample is below the limit.
+func (d *dumper) headroom(s *sample.Sample) (uint64, bool) {
+	limit, ok := s.Limit.Get()
+	basis, known := d.guard.settings.basis.value.of(s).Get()
+	if !ok || !known {
+		return 0, false
+	}
+	return limit - min(limit, basis), true
+}
+
 // dump writes the stages of one crossing. The second is tried even when the
 // first failed; one that is complete is a success.
 func (d *dumper) dump(ctx context.Context, c crossing) error {
+	defer d.urgent.Store(false)
+	d.now = c
 	var errs []error
 	complete := 0
-	about, reason := d.context(c), c.reason(d.guard.settings.basis.value)
 	for i := range stages {
-		got, err := d.capture(ctx, i, c.sample.Time(), reason, about, c.goroutines && i == 0)
+		if err := d.afford(stages[i]); err != nil {
+			// The manifest of the first stage says it of the second.
+			if i == 0 {
+				errs = append(errs, err)
+			}
+			continue
+		}
+		got, err := d.capture(ctx, heapdump.Request{
+			Time: c.sample.Time(), Stage: stages[i], Urgent: true, Describe: d.describe,
+			Goroutines: c.goroutines && i == 0,
+		})
 		errs = append(errs, err)
 		if got.Path != "" {
 			complete++
 			d.guard.tellDump(got, c.sample.Usage)
 		}
 	}
+	poke(d.written)
 	err := errors.Join(errs...)
 	if ctx.Err() == nil { // An end by Stop is no fault.
 		d.guard.faults.set(partDump, err)
@@ -108,19 +179,66 @@ func (d *dumper) dump(ctx context.Context, c crossing) error {
 	return err
 }
 
+// afford tells whether a stage fits into what is left below the limit.
+func (d *dumper) afford(stage heapdump.Stage) error {
+	headroom, ok := d.headroom(&d.now.sample)
+	if need := d.store.Need(stage); ok && need > headroom {
+		return fmt.Errorf("%w: %s are left below the limit, the %s profile may take %s", errHeadroom, mebibytes(headroom), stage, mebibytes(need))
+	}
+	return nil
+}
+
+var errHeadroom = errors.New("a dump must not be what kills")
+
+// describeNow fills in the words of the crossing being dumped.
+func (d *dumper) describeNow(r *heapdump.Request) {
+	if r.Stage == heapdump.Immediate && d.afford(heapdump.Fresh) == nil {
+		// The cheap stage is safe: from now on words and collection take turns.
+		d.collector.start()
+	}
+	r.Reason = d.now.reason(d.guard.settings.basis.value)
+	r.Context = d.context(d.now)
+	if r.Stage != heapdump.Immediate {
+		return
+	}
+	if err := d.afford(heapdump.Fresh); err != nil {
+		r.Omitted = err.Error()
+	}
+}
+
+// finish does for dumps what could wait, in a goroutine of its own: a slow
+// disk must not keep the next one waiting.
+func (d *dumper) finish(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-d.written:
+		}
+		// As much as the names of a large program's functions take.
+		const symbols = 4 << 20
+		s := d.guard.published.load()
+		headroom, ok := d.headroom(&s)
+		err := d.store.Finish(ctx, !ok || headroom > symbols+d.store.Need(heapdump.Immediate))
+		if ctx.Err() == nil {
+			d.guard.faults.set(partFinish, err)
+		}
+	}
+}
+
 // capture writes one stage and counts how it went. A dump with a path is
 // complete even beside an error, which then is about its manifest, fsync or
 // what retention could not remove.
-func (d *dumper) capture(ctx context.Context, stage int, at time.Time, reason string, about dumpContext, goroutines bool) (heapdump.Dump, error) {
-	got, err := d.store.Capture(ctx, heapdump.Request{
-		Time: at, Stage: stages[stage], Reason: reason, Context: about, Goroutines: goroutines,
-	})
+func (d *dumper) capture(ctx context.Context, r heapdump.Request) (heapdump.Dump, error) {
+	got, err := d.store.Capture(ctx, r)
+	stage := slices.Index(stages[:], r.Stage)
 	if got.Path == "" {
 		d.counts[stage][resultFailed].Add(1)
 		return got, err
 	}
 	d.counts[stage][resultOK].Add(1)
-	d.guard.lastDump.Store(&got)
+	last := got // A copy, so that got is not on the heap before it is needed.
+	d.guard.lastDump.Store(&last)
 	return got, err
 }
 

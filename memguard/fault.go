@@ -15,11 +15,13 @@ const (
 	partPodInfo
 	partGoMemLimit
 	partDump
+	partFinish
+	partArm
 	parts
 )
 
 func (p part) String() string {
-	return [parts]string{"limit", "usage", "stat", "events", "pressure", "process", "podinfo", "gomemlimit", "dump"}[p]
+	return [parts]string{"limit", "usage", "stat", "events", "pressure", "process", "podinfo", "gomemlimit", "dump", "finish", "arm"}[p]
 }
 
 // faults counts every error and tells each kind once: when it begins and

@@ -18,6 +18,7 @@ type goMemLimit struct {
 	previous int64   // before the first change
 	set      int64   // what was set last; 0: nothing
 	limit    cgroupstat.Value
+	braked   bool
 }
 
 func newGoMemLimit(ratio float64) *goMemLimit {
@@ -46,17 +47,45 @@ func (g *goMemLimit) follow(limit cgroupstat.Value) error {
 	if err != nil {
 		return fmt.Errorf("set GOMEMLIMIT: %w", err)
 	}
-	g.set, g.limit = got, limit
+	g.set, g.limit, g.braked = got, limit, false
 	return nil
+}
+
+// brakeLimit is less than any heap: a collection that runs must then end
+// before the program may allocate much more.
+const brakeLimit = 1 << 20
+
+// canBrake: GOMEMLIMIT is lowered for a moment only where it is ours.
+func (g *goMemLimit) canBrake() bool { return g.set != 0 }
+
+// brake lowers GOMEMLIMIT, or puts back the share of the limit.
+func (g *goMemLimit) brake(on bool) {
+	if on == g.braked || g.set == 0 {
+		return
+	}
+	// Somebody else has changed it since: it is theirs now.
+	if now := debug.SetMemoryLimit(-1); !g.isOurs(now) {
+		return
+	}
+	g.braked = on
+	if on {
+		debug.SetMemoryLimit(brakeLimit)
+	} else {
+		debug.SetMemoryLimit(g.set)
+	}
+}
+
+func (g *goMemLimit) isOurs(now int64) bool {
+	return now == g.set || g.braked && now == brakeLimit
 }
 
 // restore puts back what was in force before, unless somebody else has
 // changed it since.
 func (g *goMemLimit) restore() {
-	if g.set != 0 && debug.SetMemoryLimit(-1) == g.set {
+	if g.set != 0 && g.isOurs(debug.SetMemoryLimit(-1)) {
 		debug.SetMemoryLimit(g.previous)
 	}
-	g.set = 0
+	g.set, g.braked = 0, false
 }
 
 // goMemLimitNow is GOMEMLIMIT in force; absent when there is none.

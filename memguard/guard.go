@@ -107,7 +107,9 @@ func (g *Guard) Dump(ctx context.Context, reason string) (heapdump.Dump, error) 
 	var errs []error
 	at := g.settings.now()
 	for i := range stages {
-		got, err := g.dumper.capture(ctx, i, at, reason, g.dumper.context(c), i == 0)
+		got, err := g.dumper.capture(ctx, heapdump.Request{
+			Time: at, Stage: stages[i], Reason: reason, Context: g.dumper.context(c), Goroutines: i == 0,
+		})
 		if err != nil {
 			errs = append(errs, fmt.Errorf("dump: %w", err))
 		}

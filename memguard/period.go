@@ -13,9 +13,13 @@ type pace struct {
 
 var defaultPace = pace{worstRate: 2 << 30, floor: 5 * time.Millisecond, ceiling: 250 * time.Millisecond}
 
-// next is the time in which the basis cannot yet have risen by distance: slow
-// when far from a threshold, milliseconds when near.
+// looks is how often at least the worst ascent is seen before it arrives.
+const looks = 3
+
+// next is the time in which the basis cannot yet have risen by a third of
+// distance: slow when far from a threshold, milliseconds when near.
 func (p pace) next(distance uint64) time.Duration {
+	distance /= looks
 	if distance >= p.reach(p.ceiling) {
 		return p.ceiling
 	}

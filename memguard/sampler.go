@@ -20,6 +20,7 @@ type sampler struct {
 	goMem  *goMemLimit
 	policy policy
 	pace   pace
+	hurry  hastePolicy
 	basis  Basis
 
 	start       time.Time
@@ -32,6 +33,9 @@ type sampler struct {
 	last        sample.Sample
 	lastFull    time.Duration
 	reclaimable uint64 // usage − basis when last known
+	ascent      ascent
+	haste       haste
+	lastReady   time.Duration // when the dumper was last told to be ready
 	outcomes    chan outcome
 }
 
@@ -68,19 +72,25 @@ func (s *sampler) tick() time.Duration {
 	s.guard.samples.Add(1)
 	if err := s.source.usage(&s.last); err != nil {
 		s.guard.faults.set(partUsage, err)
+		s.ease()
 		return s.pace.ceiling
 	}
 	s.guard.faults.set(partUsage, nil)
 	usage := s.last.Usage.Or(0)
 	distance, ok := s.watch.distance(s.policy, s.reading(since, usage))
+	probable := usage - min(usage, s.reclaimable)
+	s.ascent.add(since, probable)
 	// Usage bounds the basis from above, so below every threshold nothing else
-	// need be read, unless reading more allows a longer sleep.
-	if !ok || (distance > 0 && (distance >= s.pace.reach(s.pace.ceiling) || s.reclaimable < s.pace.reach(s.pace.floor))) {
+	// need be read, unless reading more allows a longer sleep or there is more
+	// to decide.
+	near := distance == 0 || distance < s.pace.reach(s.pace.ceiling) && s.reclaimable >= s.pace.reach(s.pace.floor)
+	if ok && !near && !s.hurries(since, probable) {
 		return s.sleep(distance, ok)
 	}
 	err := s.source.stat(&s.last)
 	s.guard.faults.set(partStat, err)
 	if err != nil {
+		s.ease()
 		return s.pace.ceiling
 	}
 	return s.judge(since, s.basis.of(&s.last))
@@ -90,9 +100,15 @@ func (s *sampler) tick() time.Duration {
 func (s *sampler) judge(since time.Duration, basis cgroupstat.Value) time.Duration {
 	n, ok := basis.Get()
 	if !ok {
+		s.ease()
 		return s.pace.ceiling
 	}
 	s.reclaimable = s.last.Usage.Or(n) - min(n, s.last.Usage.Or(n))
+	if s.lastFull == since {
+		s.ascent.add(since, n)
+	} else {
+		s.ascent.correct(n)
+	}
 	r := s.reading(since, n)
 	next, d := decide(s.watch, s.policy, r)
 	s.watch = next
@@ -107,7 +123,7 @@ func (s *sampler) judge(since time.Duration, basis cgroupstat.Value) time.Durati
 		})
 	}
 	distance, ok := s.watch.distance(s.policy, r)
-	return s.sleep(distance, ok)
+	return s.hasten(since, n, s.sleep(distance, ok))
 }
 
 func (s *sampler) sleep(distance uint64, ok bool) time.Duration {
@@ -130,18 +146,19 @@ func (s *sampler) full(since time.Duration) {
 	g := s.guard
 	g.samples.Add(1)
 	s.follow()
-	next := sample.Sample{
+	// A field, not a variable, since that would be on the heap.
+	s.last = sample.Sample{
 		UnixNano: s.start.Add(since).UnixNano(),
 		Since:    since,
 		Limit:    s.limit.Bytes,
 	}
-	s.source.full(&next, g.faults.set)
+	s.source.full(&s.last, g.faults.set)
 	if r := s.source.cgroup; r != s.reader {
 		s.reader = r
 		g.located(r.Location())
 	}
-	s.last, s.lastFull = next, since
-	g.published.store(&next)
+	s.lastFull = since
+	g.published.store(&s.last)
 }
 
 // follow re-reads the limits and takes up new targets; on failure what was

@@ -65,6 +65,7 @@ type settings struct {
 	locate func() (cgroupstat.Location, error)
 	policy policy
 	pace   pace
+	haste  hastePolicy
 	now    func() time.Time
 }
 
@@ -83,6 +84,7 @@ func resolve(opts []Option, lookup func(string) (string, bool)) *settings {
 		locate:        cgroupstat.Locate,
 		policy:        defaultPolicy,
 		pace:          defaultPace,
+		haste:         defaultHaste,
 		now:           time.Now,
 	}
 	for _, o := range opts {

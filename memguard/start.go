@@ -74,17 +74,18 @@ func newGuard(s *settings) (*Guard, error) {
 	missing = append(missing, lacks...)
 	g.sampler = &sampler{
 		guard: g, source: source, goMem: newGoMemLimit(s.ratio.value),
-		policy: s.policy, pace: s.pace, basis: s.basis.value,
+		policy: s.policy, pace: s.pace, hurry: s.haste, basis: s.basis.value,
 		start: s.now(), outcomes: make(chan outcome),
 	}
 	g.sampler.full(time.Since(g.sampler.start))
 	g.sampler.baseline = g.sampler.last.Go.Goroutines
 
-	store, err := openStore(s)
+	d := newDumper(g)
+	d.store, err = openStore(s, d.collector.collect)
 	if err != nil {
 		missing = append(missing, err)
 	} else {
-		g.dumper = &dumper{guard: g, store: store, requests: make(chan crossing, 1)}
+		g.dumper = d
 	}
 	g.meters, err = newMeters(g)
 	if err != nil {
@@ -95,6 +96,9 @@ func newGuard(s *settings) (*Guard, error) {
 	go g.reporter.run()
 	if g.dumper != nil {
 		g.wg.Go(func() { g.dumper.run(g.ctx) })
+		g.wg.Go(func() { g.dumper.finish(g.ctx) })
+		g.wg.Go(func() { g.dumper.collector.run(g.ctx) })
+		g.wg.Go(func() { g.dumper.assistant.run(g.ctx) })
 	}
 	if ok {
 		g.wg.Go(func() { g.followPodInfo(g.ctx, dir, base) })
@@ -123,8 +127,8 @@ func (s *settings) podInfoDir() (dir string, ok bool, err error) {
 
 // openStore opens the configured directory, or the default one when that
 // cannot be used.
-func openStore(s *settings) (*heapdump.Store, error) {
-	options := heapdump.Options{Keep: s.keep.value, MaxBytes: s.maxBytes.value}
+func openStore(s *settings, gc func()) (*heapdump.Store, error) {
+	options := heapdump.Options{Keep: s.keep.value, MaxBytes: s.maxBytes.value, GC: gc}
 	if dir := s.dumpDir.value; dir != "" {
 		store, err := heapdump.Open(dir, options)
 		if err == nil {

@@ -32,6 +32,8 @@ type Mem struct {
 	Total uint64 `json:"total_bytes"`
 	// LiveHeap is what the last GC marked live (/gc/heap/live). 0 before the first GC.
 	LiveHeap uint64 `json:"live_heap_bytes"`
+	// Scannable is heap memory that a GC has to look for pointers in (/gc/scan/heap).
+	Scannable uint64 `json:"scannable_heap_bytes"`
 	// HeapGoal is where the running cycle wants to end (/gc/heap/goal).
 	HeapGoal uint64 `json:"heap_goal_bytes"`
 	// MemoryLimit is GOMEMLIMIT (/gc/gomemlimit); math.MaxInt64 is none.
@@ -98,6 +100,7 @@ var fields = []field{
 	intField("/memory/classes/other:bytes", metadata),
 	intField("/memory/classes/total:bytes", func(m *Mem) *uint64 { return &m.Total }),
 	intField("/gc/heap/live:bytes", func(m *Mem) *uint64 { return &m.LiveHeap }),
+	intField("/gc/scan/heap:bytes", func(m *Mem) *uint64 { return &m.Scannable }),
 	intField("/gc/heap/goal:bytes", func(m *Mem) *uint64 { return &m.HeapGoal }),
 	intField("/gc/gomemlimit:bytes", func(m *Mem) *uint64 { return &m.MemoryLimit }),
 	intField("/gc/cycles/total:gc-cycles", func(m *Mem) *uint64 { return &m.GCCycles }),

@@ -13,6 +13,7 @@ import (
 type Encoder struct {
 	maps    []mapping
 	records []runtime.MemProfileRecord
+	count   int // of the records that the last heap had
 	places  places
 	lastID  uint32
 	out     stream
@@ -46,6 +47,9 @@ func (e *Encoder) Prepare(records int) {
 	}
 }
 
+// BuildID is this program's; empty where it is not known.
+func (e *Encoder) BuildID() string { return e.maps[0].buildID }
+
 // Records is how many records the heap has now: one for each distinct
 // allocation stack and size sampled since the program began. They only grow.
 func Records() int {
@@ -75,6 +79,7 @@ func (e *Encoder) read() []runtime.MemProfileRecord {
 		n, ok := runtime.MemProfile(e.records, true)
 		if ok {
 			e.places.prepare(2 * len(e.records))
+			e.count = n
 			return e.records[:n]
 		}
 		// Some more, for those that come up meanwhile.

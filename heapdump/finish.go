@@ -1,0 +1,107 @@
+package heapdump
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// maxWaiting bounds how many files wait for Finish; each holds a descriptor.
+const maxWaiting = 16
+
+// waiting is a complete file that is to be made to last.
+type waiting struct {
+	written
+	set  setName
+	name string
+	bare bool // a heap profile that may lack symbols
+}
+
+// leave notes the capture's files for Finish. The oldest are let go when
+// there are too many: they stay complete, only not synced by us.
+func (c *capture) leave() {
+	names := [...]string{c.set.file(c.req.Stage, heapProfile), c.set.file(c.req.Stage, manifestFile)}
+	for i, w := range c.open {
+		next := waiting{written: w, set: c.set, bare: i == 0}
+		if next.bare {
+			next.name = names[0]
+		}
+		c.waiting = append(c.waiting, next)
+	}
+	for len(c.waiting) > maxWaiting {
+		_ = c.waiting[0].file.Close() // Its content was written long ago.
+		c.waiting = c.waiting[1:]
+	}
+}
+
+// Finish does for the files of urgent captures what could wait: it adds
+// symbols if told to, makes the files last and applies retention. Symbols
+// take memory, up to about the size of the program's function names; the
+// profile without them stays complete until the one with them takes its place,
+// and [Recover] adds them at the next start of this program.
+//
+// Where the store is armed it is made ready again. Errors are those of Capture.
+func (s *Store) Finish(ctx context.Context, symbols bool) error {
+	if err := s.acquire(ctx); err != nil {
+		return fmt.Errorf("heapdump: finish: %w", err)
+	}
+	left, last := s.take()
+	// A slow disk must not keep the next capture waiting.
+	s.release()
+	err := s.settle(ctx, left, symbols)
+	if again := s.acquire(ctx); again != nil {
+		return fmt.Errorf("heapdump: finish in %s: %w", s.path, errors.Join(err, again))
+	}
+	defer s.release()
+	if len(left) > 0 {
+		err = errors.Join(err, s.prune(last))
+	}
+	if s.armed != nil {
+		err = errors.Join(err, s.armed.makeReady(&s.dir))
+	}
+	if err != nil {
+		return fmt.Errorf("heapdump: finish in %s: %w", s.path, err)
+	}
+	return nil
+}
+
+// take hands over what waits, and the set that was written last.
+func (s *Store) take() ([]waiting, setName) {
+	left := s.waiting
+	s.waiting = nil
+	if len(left) == 0 {
+		return nil, setName{}
+	}
+	return left, left[len(left)-1].set
+}
+
+// settle adds symbols and makes the files last. The end of ctx costs no more
+// than that.
+func (s *Store) settle(ctx context.Context, left []waiting, symbols bool) error {
+	var errs []error
+	files := make([]written, 0, len(left))
+	for _, w := range left {
+		if w.reserved > 0 {
+			errs = append(errs, w.file.Truncate(w.size))
+		}
+		if w.bare && symbols && ctx.Err() == nil && s.edge.symbolize != nil {
+			better, err := s.edge.symbolize(ctx, &s.dir, w.name)
+			errs = append(errs, err)
+			if better.file != nil {
+				errs = append(errs, w.file.Close())
+				w.written = better
+			}
+		}
+		files = append(files, w.written)
+	}
+	if len(files) == 0 {
+		return nil
+	}
+	if err := ctx.Err(); err != nil {
+		for _, w := range files {
+			errs = append(errs, w.file.Close())
+		}
+		return errors.Join(append(errs, err)...)
+	}
+	return errors.Join(append(errs, s.dir.settle(files))...)
+}

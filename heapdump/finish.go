@@ -84,7 +84,7 @@ func (s *Store) settle(ctx context.Context, left []waiting, symbols bool) error 
 		if w.reserved > 0 {
 			errs = append(errs, w.file.Truncate(w.size))
 		}
-		if w.bare && symbols && ctx.Err() == nil && s.edge.symbolize != nil {
+		if w.bare && symbols && ctx.Err() == nil {
 			better, err := s.edge.symbolize(ctx, &s.dir, w.name)
 			errs = append(errs, err)
 			if better.file != nil {

@@ -68,6 +68,7 @@ func realEdges() edges {
 	return edges{
 		now: time.Now, pid: os.Getpid(), temp: tempName,
 		gc: runtime.GC, heap: encodeHeap, addresses: encodeAddresses, goroutines: encodeGoroutines,
+		symbolize: func(ctx context.Context, d *directory, name string) (written, error) { return d.symbolize(ctx, name) },
 	}
 }
 

@@ -17,11 +17,12 @@ const (
 	partDump
 	partFinish
 	partArm
+	partWakeup
 	parts
 )
 
 func (p part) String() string {
-	return [parts]string{"limit", "usage", "stat", "events", "pressure", "process", "podinfo", "gomemlimit", "dump", "finish", "arm"}[p]
+	return [parts]string{"limit", "usage", "stat", "events", "pressure", "process", "podinfo", "gomemlimit", "dump", "finish", "arm", "wakeup"}[p]
 }
 
 // faults counts every error and tells each kind once: when it begins and

@@ -91,6 +91,9 @@ func (g *Guard) logStart(missing []error) {
 	if loc := g.location.Load(); loc != nil {
 		attrs = append(attrs, slog.String("cgroup", loc.Version.String()+" "+loc.Levels[0]))
 	}
+	if w := g.sampler.waker.current.Load(); w != nil {
+		attrs = append(attrs, slog.String("woken_by", w.Sources().String()))
+	}
 	level := slog.LevelInfo
 	if g.dumper != nil {
 		attrs = append(attrs, slog.String("dump_dir", g.dumper.store.Dir()))
@@ -147,6 +150,20 @@ func (g *Guard) tellFault(p part, err error) {
 		return
 	}
 	g.reporter.log(slog.LevelWarn, "memguard: failing, will try again", slog.String("part", p.String()), slog.String("err", err.Error()))
+}
+
+// tellRecovery is about the dumps of earlier runs.
+func (g *Guard) tellRecovery(paths []string, err error) {
+	if g.ctx.Err() != nil {
+		return
+	}
+	if n := len(paths); n > 0 {
+		g.reporter.log(slog.LevelInfo, "memguard: symbols added to dumps of an earlier run",
+			slog.Int("dumps", n), slog.String("last", paths[n-1]))
+	}
+	if err != nil {
+		g.reporter.log(slog.LevelWarn, "memguard: some dumps of earlier runs stay as they are", slog.String("err", err.Error()))
+	}
 }
 
 func (g *Guard) tellDump(d heapdump.Dump, usage cgroupstat.Value) {

@@ -37,6 +37,16 @@ type sampler struct {
 	haste       haste
 	lastReady   time.Duration // when the dumper was last told to be ready
 	outcomes    chan outcome
+	waker       *waker
+	woken       wakeTargetKey // what the waker follows
+}
+
+// wakeTargetKey tells whether the waker's target is still right.
+type wakeTargetKey struct {
+	reader  *cgroupstat.Reader
+	level   int
+	limit   cgroupstat.Value
+	targets *targets
 }
 
 // outcome tells the sampler how the dump for a line went.
@@ -49,6 +59,7 @@ type outcome struct {
 func (s *sampler) run(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	var due time.Duration // when the timer will fire
 	for {
 		select {
 		case <-ctx.Done():
@@ -57,7 +68,16 @@ func (s *sampler) run(ctx context.Context) {
 			// The timer runs on: nothing but time decides the next sample.
 			s.watch = s.watch.dumped(o.line, time.Since(s.start), o.ok)
 		case <-timer.C:
-			timer.Reset(s.tick())
+			next := s.tick()
+			timer.Reset(next)
+			due = time.Since(s.start) + next
+		case <-s.waker.wakes:
+			// What the kernel tells brings the next sample forward, never back.
+			next := s.tick()
+			if now := time.Since(s.start); now+next < due {
+				timer.Reset(next)
+				due = now + next
+			}
 		}
 	}
 }
@@ -159,6 +179,23 @@ func (s *sampler) full(since time.Duration) {
 	}
 	s.lastFull = since
 	g.published.store(&s.last)
+	s.followWakes()
+}
+
+// followWakes gives the waker a new target when something it is made of changed.
+func (s *sampler) followWakes() {
+	r := s.source.cgroup
+	if r == nil || s.source.scope != sample.Cgroup {
+		return
+	}
+	key := wakeTargetKey{r, r.Level(), s.limit.Bytes, s.targets}
+	if key == s.woken {
+		return
+	}
+	s.woken = key
+	s.waker.follow(&wakeTarget{
+		location: r.Location(), level: r.Level(), usages: wakeUsages(s.targets.thresholds, s.limit.Bytes),
+	})
 }
 
 // follow re-reads the limits and takes up new targets; on failure what was

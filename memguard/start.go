@@ -75,7 +75,7 @@ func newGuard(s *settings) (*Guard, error) {
 	g.sampler = &sampler{
 		guard: g, source: source, goMem: newGoMemLimit(s.ratio.value),
 		policy: s.policy, pace: s.pace, hurry: s.haste, basis: s.basis.value,
-		start: s.now(), outcomes: make(chan outcome),
+		start: s.now(), outcomes: make(chan outcome), waker: newWaker(g),
 	}
 	g.sampler.full(time.Since(g.sampler.start))
 	g.sampler.baseline = g.sampler.last.Go.Goroutines
@@ -91,18 +91,24 @@ func newGuard(s *settings) (*Guard, error) {
 	if err != nil {
 		missing = append(missing, err)
 	}
+	watcher, err := g.sampler.waker.open()
+	if err != nil {
+		missing = append(missing, err)
+	}
 	// From here on everything belongs to its goroutine.
 	g.logStart(missing)
 	go g.reporter.run()
 	if g.dumper != nil {
 		g.wg.Go(func() { g.dumper.run(g.ctx) })
 		g.wg.Go(func() { g.dumper.finish(g.ctx) })
+		g.wg.Go(func() { g.tellRecovery(g.dumper.store.Recover(g.ctx)) })
 		g.wg.Go(func() { g.dumper.collector.run(g.ctx) })
 		g.wg.Go(func() { g.dumper.assistant.run(g.ctx) })
 	}
 	if ok {
 		g.wg.Go(func() { g.followPodInfo(g.ctx, dir, base) })
 	}
+	g.wg.Go(func() { g.sampler.waker.run(g.ctx, watcher) })
 	g.wg.Go(func() { g.sampler.run(g.ctx) })
 	return g, s.err()
 }

@@ -91,6 +91,10 @@ func (e *Encoder) read() []runtime.MemProfileRecord {
 // heap encodes records that were sampled once in rate bytes.
 func (e *Encoder) heap(w io.Writer, records []runtime.MemProfileRecord, rate int64, now time.Time) error {
 	e.begin(w)
+	if e.symbols == nil {
+		// All of it is known, and a reader can tell early whose profile it is.
+		e.head(now)
+	}
 	for i := range records {
 		r := &records[i]
 		var values [4]int64
@@ -138,12 +142,9 @@ func (e *Encoder) begin(w io.Writer) {
 	e.lastID = 0
 }
 
-// end writes what all kinds of profiles have, the strings last.
-func (e *Encoder) end(now time.Time) error {
+// head writes what all kinds of profiles have.
+func (e *Encoder) head(now time.Time) {
 	e.out.uint(profileTimeNanos, uint64(now.UnixNano()))
-	for i := range e.maps {
-		e.mapping(i)
-	}
 	for _, text := range fixed {
 		e.out.text(text)
 	}
@@ -151,12 +152,24 @@ func (e *Encoder) end(now time.Time) error {
 		e.out.text(e.maps[i].file)
 		e.out.text(e.maps[i].buildID)
 	}
+	for i := range e.maps {
+		e.mapping(i)
+	}
+}
+
+// end writes the names, once all are known.
+func (e *Encoder) end(now time.Time) error {
 	if e.symbols != nil {
-		for _, text := range e.symbols.texts {
-			e.out.text(text)
-		}
+		e.head(now)
+		e.names()
 	}
 	return e.out.finish()
+}
+
+func (e *Encoder) names() {
+	for _, text := range e.symbols.texts {
+		e.out.text(text)
+	}
 }
 
 func (e *Encoder) mapping(i int) {

@@ -30,40 +30,51 @@ func (s *symbols) text(text string) uint64 {
 }
 
 // symbolize writes the location of a return address and the functions that
+// are new.
+func (e *Encoder) symbolize(pc uintptr) place {
+	p := place{pc: pc}
+	address, innermost := e.frames(pc)
+	if innermost == "runtime.goexit" {
+		return p // the end of every stack, not shown
+	}
+	if isRuntime(innermost) {
+		p.kind = runtimePlace
+	}
+	p.id = e.nextID()
+	e.location(p.id, address, e.symbols.lines)
+	return p
+}
+
+// frames encodes the lines of a return address, and writes the functions that
 // are new. The runtime has a program counter in a stack for each inlined call
 // as well, so that one names one function; only C code gives several.
-func (e *Encoder) symbolize(pc uintptr) place {
+func (e *Encoder) frames(pc uintptr) (address uintptr, innermost string) {
 	s := e.symbols
-	p := place{pc: pc}
 	s.pc[0] = pc
 	s.lines = s.lines[:0]
-	address := pc - 1
+	address = pc - 1
 	frames := runtime.CallersFrames(s.pc[:])
 	for n := 0; ; n++ {
 		frame, more := frames.Next()
 		if n == 0 {
-			if frame.Function == "runtime.goexit" {
-				return p // the end of every stack, not shown
-			}
-			if isRuntime(frame.Function) {
-				p.kind = runtimePlace
-			}
+			innermost = frame.Function
 			if frame.PC != 0 {
 				address = frame.PC
 			}
 		}
-		if frame.Function != "" {
+		if frame.Function != "" && len(s.lines) < maxLines {
 			line := appendUint(e.line[:0], lineFunction, e.function(&frame))
 			s.lines = appendBytes(s.lines, locationLine, appendInt(line, lineLine, int64(frame.Line)))
 		}
 		if !more {
-			break
+			return address, innermost
 		}
 	}
-	p.id = e.nextID()
-	e.location(p.id, address, s.lines)
-	return p
 }
+
+// maxLines bounds the encoded lines of a location, for C code that a
+// symbolizer of the program's own says is inlined without end.
+const maxLines = 1 << 10
 
 // function writes a function that is new and returns its id.
 func (e *Encoder) function(frame *runtime.Frame) uint64 {

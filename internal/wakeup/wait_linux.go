@@ -24,6 +24,10 @@ func (w *Watcher) add(f file, s Source) error {
 	ctl := conn.Control(func(fd uintptr) {
 		err = unix.EpollCtl(int(fd), unix.EPOLL_CTL_ADD, f.fd, &unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLET, Fd: int32(s)})
 	})
+	if errors.Is(err, unix.EPERM) {
+		// A file that nothing can wait for, such as an ordinary one.
+		err = fmt.Errorf("%w: %w", errors.ErrUnsupported, err)
+	}
 	if err := errors.Join(ctl, err); err != nil {
 		return fmt.Errorf("watch %s: %w", f.path, err)
 	}

@@ -149,6 +149,7 @@ func (c *capture) profileArmed() (_ written, ok bool) {
 	file, path := a.spares[last].file, a.spares[last].path
 	a.spares = a.spares[:last]
 	a.sink = sink{ctx: c.ctx, w: file}
+	c.encoder = a.encoder
 	err := addresses(a.encoder, &a.sink)
 	if err == nil {
 		err = a.sink.err

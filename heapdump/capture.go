@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/memguard-dev/go-memguard/internal/gomem"
+	"github.com/memguard-dev/go-memguard/internal/heapprofile"
 )
 
 // maxMoves bounds how many milliseconds a taken name moves on.
@@ -35,8 +36,8 @@ func (s *Store) Capture(ctx context.Context, req Request) (Dump, error) {
 	if req.Stage == "" {
 		req.Stage = Immediate
 	}
-	if req.Stage != Immediate && req.Stage != Fresh {
-		return Dump{}, fmt.Errorf("heapdump: %w %q: accepted are %q and %q", ErrStage, req.Stage, Immediate, Fresh)
+	if req.Stage != Immediate && req.Stage != Fresh && req.Stage != Baseline {
+		return Dump{}, fmt.Errorf("heapdump: %w %q: accepted are %q, %q and %q", ErrStage, req.Stage, Immediate, Fresh, Baseline)
 	}
 	if err := s.acquire(ctx); err != nil {
 		return Dump{}, fmt.Errorf("heapdump: capture: %w", err)
@@ -45,6 +46,7 @@ func (s *Store) Capture(ctx context.Context, req Request) (Dump, error) {
 	c := &s.current
 	*c = capture{Store: s, ctx: ctx, req: req, open: c.open[:0]}
 	dump, err := c.run()
+	c.encoder = nil
 	if err != nil {
 		return dump, fmt.Errorf("heapdump: capture in %s: %w", s.path, err)
 	}
@@ -59,6 +61,8 @@ type capture struct {
 	set  setName
 	heap gomem.Mem
 	open []written
+	// encoder holds what the profile was made of.
+	encoder *heapprofile.Encoder
 }
 
 func (c *capture) run() (Dump, error) {
@@ -75,10 +79,12 @@ func (c *capture) run() (Dump, error) {
 	if c.req.Describe != nil {
 		c.req.Describe(&c.req)
 	}
+	c.remember()
 	m := c.manifest(began, ended, profile.size)
 	dump := Dump{
 		Path: c.join(m.Profile), Bytes: profile.size, Stage: m.Stage, Reason: m.Reason, Time: c.req.Time,
 		Duration: ended.Sub(began), HeapBytes: m.HeapBytes, StaleBytes: m.StaleBytes, Run: m.Run, PID: m.PID,
+		Top: m.Top,
 	}
 	if c.edge.afterProfile != nil {
 		c.edge.afterProfile()
@@ -126,17 +132,15 @@ func (c *capture) profile() (written, error) {
 		return written{}, err
 	}
 	c.mem.Read(&c.heap)
-	encode := c.edge.heap
 	if c.req.Urgent {
 		if w, ok := c.profileArmed(); ok {
 			return w, nil
 		}
-		encode = c.edge.addresses
 	}
 	if err := c.follow(); err != nil {
 		return written{}, err
 	}
-	return c.dir.write(c.ctx, encode, func(temp string) error {
+	return c.dir.write(c.ctx, c.encode, func(temp string) error {
 		return c.claim(func(set setName) error {
 			return c.dir.rename(temp, set.file(c.req.Stage, heapProfile))
 		})
@@ -157,7 +161,7 @@ func (c *capture) claim(take func(setName) error) error {
 		return err
 	}
 	for range maxMoves {
-		if !c.taken(set, Immediate, Fresh) {
+		if !c.taken(set, Immediate, Fresh, Baseline) {
 			err := take(set)
 			if err == nil {
 				c.set = set
@@ -203,10 +207,13 @@ func (c *capture) manifest(began, ended time.Time, size int64) *Manifest {
 		Reason: c.req.Reason[:min(len(c.req.Reason), maxReason)],
 		Time:   c.req.Time.UTC(), CapturedAt: began.UTC(),
 		SinceCrossing: ended.Sub(c.req.Time).Seconds(), Duration: ended.Sub(began).Seconds(),
-		Run: c.opt.Run, PID: c.edge.pid, Build: thisBuild(), Omitted: c.req.Omitted,
+		Run: c.opt.Run, PID: c.edge.pid, Build: thisBuild(), Omitted: c.req.Omitted, Top: c.top(),
 		HeapBytes: c.heap.Objects, LiveHeapBytes: c.heap.LiveHeap, StaleBytes: staleBytes(&c.heap),
 		GCCycles: c.heap.GCCycles, Goroutines: c.heap.Goroutines,
 		Profile: c.set.file(c.req.Stage, heapProfile), ProfileBytes: size,
+	}
+	if c.req.Stage != Baseline {
+		m.Baseline = c.baselineFile
 	}
 	if c.req.Goroutines {
 		m.GoroutineProfile = c.set.file(c.req.Stage, goroutineProfile)

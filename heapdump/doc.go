@@ -37,7 +37,7 @@
 //
 //  1. sets of other runs that are neither the newest nor the largest of theirs
 //  2. such sets of this run, its first one excepted
-//  3. the largest and the newest set of every other run
+//  3. the baseline, the largest and the newest set of every other run
 //  4. the first set of this run
 //  5. the largest set of this run
 //  6. the newest set of this run

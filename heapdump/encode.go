@@ -6,17 +6,18 @@ import (
 	"github.com/memguard-dev/go-memguard/internal/heapprofile"
 )
 
-// encodeHeap writes the heap as of the last GC, symbols included. It does not
-// stop the world; it allocates about 370 bytes for each distinct allocation
-// stack.
-func encodeHeap(w io.Writer) error {
-	return heapprofile.New().Symbolized(w)
-}
-
-// encodeAddresses writes it without symbols, where they can be added later.
-// It allocates about 330 bytes for each distinct allocation stack.
-func encodeAddresses(w io.Writer) error {
-	return addresses(heapprofile.New(), w)
+// encode writes the heap as of the last GC: with symbols, or without them
+// where they can be added later. It does not stop the world; it allocates
+// about 370 bytes for each distinct allocation stack, and 330 without symbols.
+func (c *capture) encode(w io.Writer) error {
+	if c.edge.heap != nil {
+		return c.edge.heap(w)
+	}
+	c.encoder = heapprofile.New()
+	if c.req.Urgent {
+		return addresses(c.encoder, w)
+	}
+	return c.encoder.Symbolized(w)
 }
 
 func addresses(e *heapprofile.Encoder, w io.Writer) error {

@@ -15,6 +15,10 @@ const (
 	Immediate Stage = "immediate"
 	// Fresh is taken after a GC of its own and is complete.
 	Fresh Stage = "fresh"
+	// Baseline is the heap as of the last finished GC at an ordinary moment,
+	// to hold later ones against. The store remembers the last one of its
+	// process: see [Dump.Top].
+	Baseline Stage = "baseline"
 )
 
 const (
@@ -83,7 +87,7 @@ type Request struct {
 	// Time is the moment of the crossing. Requests with the same Time make
 	// one set. The zero time is now.
 	Time time.Time
-	// Stage is Immediate or Fresh; empty is Immediate.
+	// Stage is Immediate, Fresh or Baseline; empty is Immediate.
 	Stage Stage
 	// Reason is free text for people.
 	Reason string
@@ -96,6 +100,8 @@ type Request struct {
 	// retention. After [Store.Arm] the profile is written and named without an
 	// allocation.
 	Urgent bool
+	// Top is how many sites to name in [Dump.Top] and the manifest; at most 100.
+	Top int
 	// Omitted says why no further stage follows, for the manifest.
 	Omitted string
 	// Describe sets Reason, Context and Omitted once the profile has its name,
@@ -133,4 +139,20 @@ type Dump struct {
 	// Run and PID say which process wrote it. Run is empty without a manifest.
 	Run string `json:"run,omitempty"`
 	PID int    `json:"pid"`
+	// Top are the sites that grew most since the baseline of this process, or
+	// without one those with most bytes in use, as many as were asked for.
+	Top []Site `json:"top,omitempty"`
+}
+
+// Site is a line of code and the memory in use that was allocated there, as
+// estimated from the sampled allocations: the innermost frame that is not the
+// Go runtime's.
+type Site struct {
+	Function string `json:"function"`
+	File     string `json:"file,omitempty"`
+	Line     int    `json:"line,omitempty"`
+	Bytes    int64  `json:"inuse_bytes"`
+	Objects  int64  `json:"inuse_objects"`
+	// Grown is in bytes since the baseline; nil: there is none.
+	Grown *int64 `json:"grown_bytes,omitempty"`
 }

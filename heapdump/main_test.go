@@ -1,6 +1,7 @@
 package heapdump
 
 import (
+	"io"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -9,6 +10,8 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"github.com/memguard-dev/go-memguard/internal/heapprofile"
 )
 
 func TestMain(m *testing.M) {
@@ -38,6 +41,8 @@ func testStore(t testing.TB, dir string, opt Options, change func(*edges)) *Stor
 	})
 	return s
 }
+
+func encodeHeap(w io.Writer) error { return heapprofile.New().Symbolized(w) }
 
 // listing is the names in dir.
 func listing(t testing.TB, dir string) []string {

@@ -52,6 +52,9 @@ type Manifest struct {
 	Hostname string `json:"hostname,omitempty"`
 	Build    Build  `json:"build"`
 
+	// Top is as in [Dump.Top]; Baseline is the profile that Grown is from.
+	Top      []Site `json:"top,omitempty"`
+	Baseline string `json:"baseline,omitempty"`
 	// Omitted says why no further stage follows this one.
 	Omitted string `json:"omitted,omitempty"`
 

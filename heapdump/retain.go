@@ -16,6 +16,8 @@ type set struct {
 	files []string
 	// changed is the last time of any of its files.
 	changed time.Time
+	// baseline: others are held against it.
+	baseline bool
 	// writing: another run may not have finished it yet.
 	writing bool
 }
@@ -24,7 +26,7 @@ type set struct {
 const (
 	plainOther = iota
 	plainOwn
-	telling // the largest or the newest of another run
+	telling // the baseline, the largest or the newest of another run
 	firstOwn
 	largestOwn
 	newestOwn
@@ -42,8 +44,15 @@ func classify(sets []set, run string, last setName) []int {
 		if j, ok := largest[s.run]; !ok || s.heap > sets[j].heap || s.heap == sets[j].heap && s.bytes >= sets[j].bytes {
 			largest[s.run] = i
 		}
-		if s.run == run {
+		switch {
+		case s.baseline && s.run == run:
+			class[i] = firstOwn
+		case s.baseline:
+			class[i] = telling
+		case s.run == run:
 			class[i] = plainOwn
+		}
+		if s.run == run {
 			if first < 0 {
 				first = i
 			}
@@ -129,6 +138,7 @@ func (s *Store) sets(files []found) []set {
 		}
 		g.bytes += f.size
 		g.files = append(g.files, f.String())
+		g.baseline = g.baseline || f.stage == Baseline
 		if f.changed.After(g.changed) {
 			g.changed = f.changed
 		}

@@ -139,12 +139,14 @@ func (d *directory) head(n fileName) (_ head, err error) {
 // order is text that sorts files by crossing, within it by the order in which
 // stages are taken.
 func (n fileName) order() string {
-	rank := "2"
+	rank := "3"
 	switch n.stage {
-	case Immediate:
+	case Baseline:
 		rank = "0"
-	case Fresh:
+	case Immediate:
 		rank = "1"
+	case Fresh:
+		rank = "2"
 	}
 	return n.set.String() + rank + n.String()
 }
@@ -199,4 +201,5 @@ func (d *Dump) describe(m *Manifest) {
 	d.Reason, d.Run, d.Time = m.Reason, m.Run, m.Time
 	d.Duration = time.Duration(m.Duration * float64(time.Second))
 	d.HeapBytes, d.StaleBytes = m.HeapBytes, m.StaleBytes
+	d.Top = m.Top
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/memguard-dev/go-memguard/internal/gomem"
+	"github.com/memguard-dev/go-memguard/internal/heapprofile"
 )
 
 // Kind is what a directory lies on. Empty is not known.
@@ -49,6 +50,9 @@ type Store struct {
 	current capture // the one that runs, here so that it costs no allocation
 	armed   *armed
 	waiting []waiting
+	// baseline is of this process, and in that file.
+	baseline     *heapprofile.Baseline
+	baselineFile string
 }
 
 // edges are what a store takes from outside, for tests to replace.
@@ -57,8 +61,7 @@ type edges struct {
 	pid          int
 	temp         func() string
 	gc           func()
-	heap         func(io.Writer) error
-	addresses    func(io.Writer) error // heap without symbols
+	heap         func(io.Writer) error // in place of the encoder's
 	goroutines   func(io.Writer) error
 	symbolize    func(context.Context, *directory, string) (written, error)
 	afterProfile func() // between the profile and its manifest
@@ -67,7 +70,7 @@ type edges struct {
 func realEdges() edges {
 	return edges{
 		now: time.Now, pid: os.Getpid(), temp: tempName,
-		gc: runtime.GC, heap: encodeHeap, addresses: encodeAddresses, goroutines: encodeGoroutines,
+		gc: runtime.GC, goroutines: encodeGoroutines,
 		symbolize: func(ctx context.Context, d *directory, name string) (written, error) { return d.symbolize(ctx, name) },
 	}
 }

@@ -48,8 +48,11 @@ type dumper struct {
 	// urgent is set from a crossing until its profiles are written.
 	urgent atomic.Bool
 	// written tells the goroutine that finishes dumps that there is one.
-	written  chan struct{}
-	counts   [2][2]atomic.Uint64
+	written chan struct{}
+	// wantBaseline is set until there is one.
+	wantBaseline atomic.Bool
+
+	counts   [3][2]atomic.Uint64 // by stage and result
 	describe func(*heapdump.Request)
 	now      crossing // the one being dumped
 }
@@ -64,8 +67,16 @@ func newDumper(g *Guard) *dumper {
 	return d
 }
 
-// stages in the order in which they are written.
-var stages = [2]heapdump.Stage{heapdump.Immediate, heapdump.Fresh}
+// stages that there are; those of a crossing come first, in the order in
+// which they are written.
+var stages = [3]heapdump.Stage{heapdump.Immediate, heapdump.Fresh, heapdump.Baseline}
+
+// crossingStages is how many a crossing has.
+const crossingStages = 2
+
+// topSites is how many sites a dump names in its manifest and in the log, for
+// those who have nothing but the log.
+const topSites = 5
 
 const (
 	resultOK = iota
@@ -87,7 +98,7 @@ func (d *dumper) run(ctx context.Context) {
 			case <-ctx.Done():
 			}
 		case <-d.look:
-			d.guard.faults.set(partArm, d.arm(ctx))
+			d.guard.faults.set(partArm, errors.Join(d.arm(ctx), d.baseline(ctx)))
 		}
 	}
 }
@@ -133,6 +144,26 @@ func (d *dumper) arm(ctx context.Context) error {
 	return d.store.Arm(ctx)
 }
 
+// baseline writes the profile that later ones are held against.
+func (d *dumper) baseline(ctx context.Context) error {
+	if !d.wantBaseline.Load() {
+		return nil
+	}
+	d.now = crossing{sample: d.guard.published.load(), limit: *d.guard.limit.Load()}
+	if d.afford(heapdump.Baseline) != nil {
+		return nil // Another time.
+	}
+	d.now.basis = d.guard.settings.basis.value.of(&d.now.sample).Or(0)
+	got, err := d.capture(ctx, heapdump.Request{
+		Stage: heapdump.Baseline, Urgent: true, Reason: "baseline", Context: d.context(d.now),
+	})
+	if got.Path != "" {
+		d.wantBaseline.Store(false)
+		poke(d.written)
+	}
+	return err
+}
+
 // headroom is how far a sample is below the limit.
 func (d *dumper) headroom(s *sample.Sample) (uint64, bool) {
 	limit, ok := s.Limit.Get()
@@ -149,8 +180,8 @@ func (d *dumper) dump(ctx context.Context, c crossing) error {
 	defer d.urgent.Store(false)
 	d.now = c
 	var errs []error
-	complete := 0
-	for i := range stages {
+	var written []heapdump.Dump
+	for i := range crossingStages {
 		if err := d.afford(stages[i]); err != nil {
 			// The manifest of the first stage says it of the second.
 			if i == 0 {
@@ -164,16 +195,19 @@ func (d *dumper) dump(ctx context.Context, c crossing) error {
 		})
 		errs = append(errs, err)
 		if got.Path != "" {
-			complete++
-			d.guard.tellDump(got, c.sample.Usage)
+			written = append(written, got)
 		}
 	}
+	d.urgent.Store(false)
 	poke(d.written)
+	for _, got := range written {
+		d.guard.tellDump(got, c.sample.Usage)
+	}
 	err := errors.Join(errs...)
 	if ctx.Err() == nil { // An end by Stop is no fault.
 		d.guard.faults.set(partDump, err)
 	}
-	if complete > 0 {
+	if len(written) > 0 {
 		return nil
 	}
 	return err
@@ -198,11 +232,13 @@ func (d *dumper) describeNow(r *heapdump.Request) {
 	}
 	r.Reason = d.now.reason(d.guard.settings.basis.value)
 	r.Context = d.context(d.now)
-	if r.Stage != heapdump.Immediate {
-		return
-	}
-	if err := d.afford(heapdump.Fresh); err != nil {
+	if r.Stage == heapdump.Fresh {
+		d.urgent.Store(false) // Nothing that is left to do needs the brake.
+	} else if err := d.afford(heapdump.Fresh); err != nil {
 		r.Omitted = err.Error()
+	}
+	if r.Stage == heapdump.Fresh || r.Omitted != "" {
+		r.Top = topSites
 	}
 }
 
@@ -237,6 +273,9 @@ func (d *dumper) capture(ctx context.Context, r heapdump.Request) (heapdump.Dump
 		return got, err
 	}
 	d.counts[stage][resultOK].Add(1)
+	if r.Stage == heapdump.Baseline {
+		return got, err
+	}
 	last := got // A copy, so that got is not on the heap before it is needed.
 	d.guard.lastDump.Store(&last)
 	return got, err

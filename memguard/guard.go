@@ -106,9 +106,10 @@ func (g *Guard) Dump(ctx context.Context, reason string) (heapdump.Dump, error) 
 	var last heapdump.Dump
 	var errs []error
 	at := g.settings.now()
-	for i := range stages {
+	for i := range crossingStages {
 		got, err := g.dumper.capture(ctx, heapdump.Request{
 			Time: at, Stage: stages[i], Reason: reason, Context: g.dumper.context(c), Goroutines: i == 0,
+			Top: i * topSites,
 		})
 		if err != nil {
 			errs = append(errs, fmt.Errorf("dump: %w", err))

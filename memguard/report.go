@@ -2,7 +2,9 @@ package memguard
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
+	"path/filepath"
 	"sync/atomic"
 
 	"github.com/memguard-dev/go-memguard/cgroupstat"
@@ -167,7 +169,25 @@ func (g *Guard) tellRecovery(paths []string, err error) {
 }
 
 func (g *Guard) tellDump(d heapdump.Dump, usage cgroupstat.Value) {
-	g.reporter.log(slog.LevelWarn, "memguard: heap dump written",
+	attrs := []slog.Attr{
 		slog.String("path", d.Path), slog.String("stage", string(d.Stage)), slog.String("reason", d.Reason),
-		valueAttr("usage", usage), slog.String("stale", mebibytes(d.StaleBytes)), slog.Duration("took", d.Duration))
+		valueAttr("usage", usage), slog.String("stale", mebibytes(d.StaleBytes)), slog.Duration("took", d.Duration),
+	}
+	if len(d.Top) > 0 {
+		attrs = append(attrs, slog.Any("top", topTexts(d.Top)))
+	}
+	g.reporter.log(slog.LevelWarn, "memguard: heap dump written", attrs...)
+}
+
+// topTexts is a line for each site: function, place, bytes in use, growth
+// since the baseline.
+func topTexts(sites []heapdump.Site) []string {
+	texts := make([]string, len(sites))
+	for i, s := range sites {
+		texts[i] = fmt.Sprintf("%s %s:%d %s", s.Function, filepath.Base(s.File), s.Line, mebibytes(uint64(max(0, s.Bytes))))
+		if s.Grown != nil {
+			texts[i] += " +" + mebibytes(uint64(max(0, *s.Grown)))
+		}
+	}
+	return texts
 }

@@ -21,6 +21,7 @@ type sampler struct {
 	policy policy
 	pace   pace
 	hurry  hastePolicy
+	rest   calmPolicy
 	basis  Basis
 
 	start       time.Time
@@ -35,6 +36,7 @@ type sampler struct {
 	reclaimable uint64 // usage − basis when last known
 	ascent      ascent
 	haste       haste
+	calm        calm
 	lastReady   time.Duration // when the dumper was last told to be ready
 	outcomes    chan outcome
 	waker       *waker

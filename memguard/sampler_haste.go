@@ -27,7 +27,12 @@ func (s *sampler) hasten(since time.Duration, basis uint64, sleep time.Duration)
 	var u urge
 	s.haste, u = hasten(before, s.hurry, p)
 	d := s.guard.dumper
-	if s.haste.armed != before.armed || s.haste.armed && since-s.lastReady >= readyEvery {
+	var settled bool
+	if s.calm, settled = s.calm.settle(s.rest, since, basis, p.limit, s.haste.armed, u.steep); settled {
+		d.wantBaseline.Store(true)
+	}
+	due := (s.haste.armed || d.wantBaseline.Load()) && since-s.lastReady >= readyEvery
+	if s.haste.armed != before.armed || settled || due {
 		s.lastReady = since
 		d.ready(s.haste.armed)
 	}

@@ -66,6 +66,7 @@ type settings struct {
 	policy policy
 	pace   pace
 	haste  hastePolicy
+	calm   calmPolicy
 	now    func() time.Time
 }
 
@@ -85,6 +86,7 @@ func resolve(opts []Option, lookup func(string) (string, bool)) *settings {
 		policy:        defaultPolicy,
 		pace:          defaultPace,
 		haste:         defaultHaste,
+		calm:          defaultCalm,
 		now:           time.Now,
 	}
 	for _, o := range opts {

@@ -74,7 +74,7 @@ func newGuard(s *settings) (*Guard, error) {
 	missing = append(missing, lacks...)
 	g.sampler = &sampler{
 		guard: g, source: source, goMem: newGoMemLimit(s.ratio.value),
-		policy: s.policy, pace: s.pace, hurry: s.haste, basis: s.basis.value,
+		policy: s.policy, pace: s.pace, hurry: s.haste, rest: s.calm, basis: s.basis.value,
 		start: s.now(), outcomes: make(chan outcome), waker: newWaker(g),
 	}
 	g.sampler.full(time.Since(g.sampler.start))

@@ -45,8 +45,8 @@ func (a *ascent) rate(least uint64) uint64 {
 // timeTo is when so many bytes more are reached at a rate; far off for ever.
 func timeTo(bytes, rate uint64) time.Duration {
 	const ever = time.Hour
-	if rate == 0 {
-		return ever
+	if seconds := float64(bytes) / float64(rate); seconds < ever.Seconds() {
+		return time.Duration(seconds * float64(time.Second))
 	}
-	return min(ever, time.Duration(float64(bytes)/float64(rate)*float64(time.Second)))
+	return ever
 }

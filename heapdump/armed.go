@@ -103,7 +103,7 @@ func (a *armed) release() error {
 // the container, in bytes: little when armed. It allocates nothing.
 func (s *Store) Need(stage Stage) uint64 {
 	const (
-		perRecord, perSample = 330, 64
+		perRecord, perSample = 330, 80
 		manifestAndMore      = 64 << 10
 		collection           = 1 << 20 // what marking takes for its queues
 	)

@@ -187,8 +187,8 @@ func checkDirectory(path string) error {
 	return nil
 }
 
-// Close waits for a running capture, finishes what urgent ones have left and
-// releases the directory. Later captures fail with ErrClosed; a second Close
+// Close waits for a running capture, finishes what urgent ones have left, but
+// for symbols, which take memory, and releases the directory. Later captures fail with ErrClosed; a second Close
 // does nothing.
 func (s *Store) Close() error {
 	s.busy <- struct{}{}
@@ -198,7 +198,7 @@ func (s *Store) Close() error {
 	}
 	s.closed = true
 	left, last := s.take()
-	err := errors.Join(s.settle(context.Background(), left, true), s.disarm())
+	err := errors.Join(s.settle(context.Background(), left, false), s.disarm())
 	if len(left) > 0 {
 		err = errors.Join(err, s.prune(last))
 	}

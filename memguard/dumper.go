@@ -213,10 +213,15 @@ func (d *dumper) dump(ctx context.Context, c crossing) error {
 	return err
 }
 
-// afford tells whether a stage fits into what is left below the limit.
+// afford tells whether a stage fits into what is left below the limit; all
+// but the first must do so twice, since they can be done without.
 func (d *dumper) afford(stage heapdump.Stage) error {
 	headroom, ok := d.headroom(&d.now.sample)
-	if need := d.store.Need(stage); ok && need > headroom {
+	need := d.store.Need(stage)
+	if stage != heapdump.Immediate {
+		need *= 2
+	}
+	if ok && need > headroom {
 		return fmt.Errorf("%w: %s are left below the limit, the %s profile may take %s", errHeadroom, mebibytes(headroom), stage, mebibytes(need))
 	}
 	return nil

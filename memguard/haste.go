@@ -9,9 +9,13 @@ type hastePolicy struct {
 	arm, disarm float64
 	// rise is the growth, as a share of the limit, that counts as an ascent.
 	rise float64
-	// gcBase and gcPerByte estimate how long a collection takes.
-	gcBase    time.Duration
-	gcPerByte float64 // nanoseconds for a byte that must be scanned
+	// gcBase and gcPerByte, in nanoseconds of CPU for a byte that must be
+	// scanned, are the least that a collection is expected to take,
+	// gcMostPerByte the most. It gets a part of the processors: gcShare is how
+	// many times longer it takes than its CPU time.
+	gcBase                   time.Duration
+	gcPerByte, gcMostPerByte float64
+	gcShare                  float64
 	// steep is how many collections must fit before the limit is reached for
 	// the ascent not to be called steep.
 	steep float64
@@ -29,7 +33,7 @@ type hastePolicy struct {
 var defaultHaste = hastePolicy{
 	arm: 0.25, disarm: 0.35,
 	rise:   0.04,
-	gcBase: 10 * time.Millisecond, gcPerByte: 4,
+	gcBase: 10 * time.Millisecond, gcPerByte: 1.6, gcMostPerByte: 50, gcShare: 2.5,
 	steep: 6,
 	lead:  1.2, leadUnbraked: 2.5,
 	again: 0.125, pause: 30 * time.Second,
@@ -41,9 +45,9 @@ type prospect struct {
 	since    time.Duration // since Start
 	basis    uint64
 	limit    uint64
-	distance uint64 // to the next crossing
-	rate     uint64 // bytes per second
-	scan     uint64 // bytes that a collection has to scan
+	distance uint64        // to the next crossing
+	rate     uint64        // bytes per second
+	gc       time.Duration // that a collection takes
 	canBrake bool
 	// collecting: a collection of ours is under way; dumping: the urgent part
 	// of a dump is.
@@ -78,9 +82,8 @@ func hasten(h haste, p hastePolicy, r prospect) (haste, urge) {
 		h.armed, h.braked = false, false
 		return h, u
 	}
-	gc := p.gcBase + time.Duration(float64(r.scan)*p.gcPerByte)
 	toThreshold, toLimit := timeTo(r.distance, r.rate), timeTo(r.limit-min(r.limit, r.basis), r.rate)
-	u.steep = float64(toLimit) <= p.steep*float64(gc)
+	u.steep = float64(toLimit) <= p.steep*float64(r.gc)
 	switch {
 	case r.distance <= share(p.arm) || u.steep:
 		h.armed = true
@@ -91,7 +94,7 @@ func hasten(h haste, p hastePolicy, r prospect) (haste, urge) {
 	if r.canBrake {
 		lead = p.lead
 	}
-	due := u.steep && float64(toThreshold) <= lead*float64(gc)
+	due := u.steep && float64(toThreshold) <= lead*float64(r.gc)
 	if u.steep {
 		u.look = max(toThreshold/8, time.Millisecond)
 		rested := !h.refreshed || r.since-h.refreshedAt >= p.pause || r.basis >= h.basis+share(p.again)

@@ -8,8 +8,7 @@ import (
 // testHaste makes a collection take 100 ms, and thresholds of 80 of 100.
 var testHaste = hastePolicy{
 	arm: 0.25, disarm: 0.35, rise: 0.04,
-	gcBase: 100 * time.Millisecond,
-	steep:  6, lead: 1.5, leadUnbraked: 2.5,
+	steep: 6, lead: 1.5, leadUnbraked: 2.5,
 	again: 0.125, pause: 30 * time.Second,
 	brake: time.Second, release: 10 * time.Second,
 }
@@ -28,7 +27,7 @@ func (c *course) step(basis, rate uint64, busy bool) urge {
 	var u urge
 	c.h, u = hasten(c.h, testHaste, prospect{
 		since: c.now, basis: basis, limit: 1000, distance: 800 - min(800, basis), rate: rate,
-		canBrake: c.brake, collecting: busy,
+		canBrake: c.brake, gc: 100 * time.Millisecond, collecting: busy,
 	})
 	return u
 }
@@ -150,7 +149,7 @@ func FuzzHasten(f *testing.F) {
 		for i, b := range walk {
 			since, basis := time.Duration(i)*10*time.Millisecond, uint64(b)*4
 			a.add(since, basis)
-			p := prospect{since: since, basis: basis, limit: 1000, distance: 800 - min(800, basis), rate: a.rate(40), canBrake: canBrake, collecting: b%3 == 0, dumping: b%5 == 0}
+			p := prospect{since: since, basis: basis, limit: 1000, distance: 800 - min(800, basis), rate: a.rate(40), canBrake: canBrake, gc: 100 * time.Millisecond, collecting: b%3 == 0, dumping: b%5 == 0}
 			var u urge
 			h, u = hasten(h, testHaste, p)
 			if h.braked && !canBrake {

@@ -37,6 +37,7 @@ type sampler struct {
 	ascent      ascent
 	haste       haste
 	calm        calm
+	gcCost      gcCost
 	lastReady   time.Duration // when the dumper was last told to be ready
 	outcomes    chan outcome
 	waker       *waker
@@ -179,6 +180,7 @@ func (s *sampler) full(since time.Duration) {
 		s.reader = r
 		g.located(r.Location())
 	}
+	s.gcCost.observe(&s.last.Go)
 	s.lastFull = since
 	g.published.store(&s.last)
 	s.followWakes()

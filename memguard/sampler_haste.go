@@ -70,7 +70,7 @@ func (s *sampler) prospect(since time.Duration, basis uint64) (prospect, bool) {
 	return prospect{
 		since: since, basis: basis, limit: limit, distance: distance,
 		rate: s.ascent.rate(uint64(float64(limit) * s.hurry.rise)),
-		scan: s.last.Go.Scannable, canBrake: s.goMem.canBrake(),
+		gc:   s.gcCost.time(s.hurry, s.last.Go.Scannable), canBrake: s.goMem.canBrake(),
 		collecting: d.collector.running.Load(), dumping: d.urgent.Load(),
 	}, true
 }

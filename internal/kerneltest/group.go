@@ -73,6 +73,14 @@ func (g *Group) Usage(t testing.TB) uint64 {
 	return g.number(t, "memory.usage_in_bytes", "memory.current")
 }
 
+// UsageFile is where a process in the group can read its usage.
+func (g *Group) UsageFile() string {
+	if g.Version == cgroupstat.V1 {
+		return filepath.Join(g.Dir, "memory.usage_in_bytes")
+	}
+	return filepath.Join(g.Dir, "memory.current")
+}
+
 // Peak is the most it was ever charged, in bytes. On v2 it needs Linux 5.19.
 func (g *Group) Peak(t testing.TB) uint64 {
 	t.Helper()

@@ -8,6 +8,7 @@
 //	victim shmem -size 64MiB [-wait]
 //	victim spawn -rate 20MiB -object 1KiB -max 0 [-wait]
 //	victim goroutines -n 10000 [-wait]
+//	victim stacks -n 30000 -until 124MiB -usage /sys/fs/cgroup/…
 //	victim idle
 //
 // It prints "ready" when it begins and "done" when its work is finished, and
@@ -41,6 +42,7 @@ var modes = map[string]mode{
 	"shmem":      shmemMode,
 	"spawn":      spawnMode,
 	"goroutines": goroutinesMode,
+	"stacks":     stacksMode,
 	"idle":       idleMode,
 }
 

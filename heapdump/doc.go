@@ -10,6 +10,9 @@
 //	heap-20060102T150405.000Z-p17-immediate.json
 //	goroutine-20060102T150405.000Z-p17-immediate.pb
 //
+// The manifest of a later stage names the sites that grew most since the
+// [Baseline] of the process, when there was one.
+//
 // The time is that of the crossing in UTC, to the millisecond, then comes the
 // process id and the [Stage]. Everything before the stage is common to the
 // dumps of one crossing: a set. When the name is taken, as by another
@@ -27,6 +30,21 @@
 // a rename is enough against a kill and fsync matters only when the node is
 // lost, and their page cache is dropped (posix_fadvise(2), Linux), since it is
 // charged to the container.
+//
+// # When there is no time
+//
+// An urgent capture ([Request.Urgent]) leaves to [Store.Finish] what may
+// wait, and writes a profile without symbols: raw records, the mappings and
+// the build id. Armed before ([Store.Arm]) it allocates nothing until the
+// profile has its name. It is written into a file that had no name (O_TMPFILE)
+// and its space set aside, so that a process that is killed leaves nothing
+// unfinished, and a volume that fills up meanwhile does no harm.
+//
+// Finish adds the symbols. A process that is killed before leaves addresses:
+// [Recover] names them in the next process of the same build, and go tool
+// pprof does when it is given the binary. Either way the file is complete at
+// every instant, and a profile with names takes the place of the one without
+// in one step.
 //
 // # Retention
 //

@@ -29,26 +29,28 @@ func (c *capture) leave() {
 		c.waiting = append(c.waiting, next)
 	}
 	for len(c.waiting) > maxWaiting {
-		_ = c.waiting[0].file.Close() // Its content was written long ago.
+		// Its content was written long ago.
+		_ = c.waiting[0].trim()
+		_ = c.waiting[0].file.Close()
 		c.waiting = c.waiting[1:]
 	}
 }
 
-// Finish does for the files of urgent captures what could wait: it adds
-// symbols if told to, makes the files last and applies retention. Symbols
-// take memory, up to about the size of the program's function names; the
-// profile without them stays complete until the one with them takes its place,
-// and [Recover] adds them at the next start of this program.
-//
-// Where the store is armed it is made ready again. Errors are those of Capture.
-func (s *Store) Finish(ctx context.Context, symbols bool) error {
+// Finish does for the files of urgent captures what could wait: it makes the
+// files last and applies retention. If there is room in memory it adds symbols,
+// and where the store is armed makes it ready again. Symbols take up to about
+// the size of the program's function names; the profile without them stays
+// complete until the one with them takes its place, and [Recover] adds them at
+// the next start of this program. Errors are those of Capture.
+func (s *Store) Finish(ctx context.Context, room bool) error {
 	if err := s.acquire(ctx); err != nil {
 		return fmt.Errorf("heapdump: finish: %w", err)
 	}
 	left, last := s.take()
+	dir := s.dir // A capture may follow the path to another meanwhile.
 	// A slow disk must not keep the next capture waiting.
 	s.release()
-	err := s.settle(ctx, left, symbols)
+	err := s.settleIn(ctx, &dir, left, room)
 	if again := s.acquire(ctx); again != nil {
 		return fmt.Errorf("heapdump: finish in %s: %w", s.path, errors.Join(err, again))
 	}
@@ -56,7 +58,7 @@ func (s *Store) Finish(ctx context.Context, symbols bool) error {
 	if len(left) > 0 {
 		err = errors.Join(err, s.prune(last))
 	}
-	if s.armed != nil {
+	if s.armed != nil && room {
 		err = errors.Join(err, s.armed.makeReady(&s.dir))
 	}
 	if err != nil {
@@ -75,17 +77,27 @@ func (s *Store) take() ([]waiting, setName) {
 	return left, left[len(left)-1].set
 }
 
-// settle adds symbols and makes the files last. The end of ctx costs no more
-// than that.
+// trim gives back the space that was set aside and not used.
+func (w *written) trim() error {
+	if w.reserved == 0 {
+		return nil
+	}
+	return w.file.Truncate(w.size)
+}
+
 func (s *Store) settle(ctx context.Context, left []waiting, symbols bool) error {
+	return s.settleIn(ctx, &s.dir, left, symbols)
+}
+
+// settleIn adds symbols and makes the files last. The end of ctx costs no more
+// than that.
+func (s *Store) settleIn(ctx context.Context, dir *directory, left []waiting, symbols bool) error {
 	var errs []error
 	files := make([]written, 0, len(left))
 	for _, w := range left {
-		if w.reserved > 0 {
-			errs = append(errs, w.file.Truncate(w.size))
-		}
+		errs = append(errs, w.trim())
 		if w.bare && symbols && ctx.Err() == nil {
-			better, err := s.edge.symbolize(ctx, &s.dir, w.name)
+			better, err := s.edge.symbolize(ctx, dir, w.name)
 			errs = append(errs, err)
 			if better.file != nil {
 				errs = append(errs, w.file.Close())
@@ -103,5 +115,5 @@ func (s *Store) settle(ctx context.Context, left []waiting, symbols bool) error 
 		}
 		return errors.Join(append(errs, err)...)
 	}
-	return errors.Join(append(errs, s.dir.settle(files))...)
+	return errors.Join(append(errs, dir.settle(files))...)
 }

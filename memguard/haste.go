@@ -26,8 +26,9 @@ type hastePolicy struct {
 	// limit, within the time pause.
 	again float64
 	pause time.Duration
-	// brake is the longest that the brake is held, release the rest after it.
-	brake, release time.Duration
+	// brake is the longest that the brake is held, brakeMost for a crossing
+	// where collections take long; release is the rest after it.
+	brake, brakeMost, release time.Duration
 }
 
 var defaultHaste = hastePolicy{
@@ -37,7 +38,7 @@ var defaultHaste = hastePolicy{
 	steep: 6,
 	lead:  1.2, leadUnbraked: 2.5,
 	again: 0.125, pause: 30 * time.Second,
-	brake: time.Second, release: 10 * time.Second,
+	brake: time.Second, brakeMost: 3 * time.Second, release: 10 * time.Second,
 }
 
 // prospect is what hasten looks at.
@@ -64,6 +65,7 @@ type haste struct {
 	basis       uint64 // at the last refresh
 	releasedAt  time.Duration
 	exhausted   bool // the brake was held as long as allowed
+	dumping     bool // at the last reading
 }
 
 // urge says what to do now, and how often to look.
@@ -108,15 +110,23 @@ func hasten(h haste, p hastePolicy, r prospect) (haste, urge) {
 
 // applyBrake holds the brake while a steep ascent is about to cross, and then
 // until collection and dump are done, but not for long: the program hardly
-// gets to allocate meanwhile.
+// gets to allocate meanwhile. A crossing has its time whatever was used before.
 func (h haste) applyBrake(p hastePolicy, r prospect, wanted bool) haste {
+	most := p.brake
+	if r.dumping {
+		most = min(max(most, 2*r.gc), p.brakeMost)
+	}
+	if r.dumping && !h.dumping {
+		h.exhausted, h.brakedAt = false, r.since
+	}
+	h.dumping = r.dumping
 	busy := r.collecting || r.dumping || r.rate > 0
 	switch {
-	case h.braked && (!busy || r.since-h.brakedAt >= p.brake):
+	case h.braked && (!busy || r.since-h.brakedAt >= most):
 		h.braked, h.exhausted, h.releasedAt = false, busy, r.since
 	case h.braked || !r.canBrake || !wanted:
 	case !h.exhausted || r.since-h.releasedAt >= p.release:
-		h.braked, h.brakedAt = true, r.since
+		h.braked, h.brakedAt, h.exhausted = true, r.since, false
 	}
 	return h
 }

@@ -10,7 +10,7 @@ var testHaste = hastePolicy{
 	arm: 0.25, disarm: 0.35, rise: 0.04,
 	steep: 6, lead: 1.5, leadUnbraked: 2.5,
 	again: 0.125, pause: 30 * time.Second,
-	brake: time.Second, release: 10 * time.Second,
+	brake: time.Second, brakeMost: 3 * time.Second, release: 10 * time.Second,
 }
 
 // course runs readings 10 ms apart through hasten, with a limit of 1000 and a
@@ -130,6 +130,24 @@ func TestBrakeIsHeldNoLongerThanAllowed(t *testing.T) {
 	}
 }
 
+func TestACrossingHasTheBrakeWhateverWasUsedBefore(t *testing.T) {
+	var h haste
+	var held time.Duration
+	for i := range 1000 {
+		now := time.Duration(i) * 10 * time.Millisecond
+		h, _ = hasten(h, testHaste, prospect{
+			since: now, basis: 790, limit: 1000, distance: 10, rate: 1000, canBrake: true, gc: 800 * time.Millisecond,
+			collecting: true, dumping: now > 5*time.Second,
+		})
+		if h.braked && now > 5*time.Second {
+			held += 10 * time.Millisecond
+		}
+	}
+	if held < 1580*time.Millisecond || held > 1600*time.Millisecond {
+		t.Errorf("held for %v, want twice a collection", held)
+	}
+}
+
 func TestHastenWithoutALimit(t *testing.T) {
 	h, u := hasten(haste{armed: true, braked: true}, testHaste, prospect{basis: 5, rate: 1 << 40})
 	if h.armed || h.braked || u != (urge{}) {
@@ -158,7 +176,7 @@ func FuzzHasten(f *testing.F) {
 			if held += 10 * time.Millisecond; !h.braked {
 				held = 0
 			}
-			if held > testHaste.brake+10*time.Millisecond {
+			if held > 2*testHaste.brake+10*time.Millisecond {
 				t.Fatalf("held for %v", held)
 			}
 			if u.refresh {

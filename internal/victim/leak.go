@@ -28,11 +28,17 @@ func leakMode(flags *flag.FlagSet) work {
 	object := sizeFlag(flags, "object", 1<<10, "bytes of one leaked object")
 	base := sizeFlag(flags, "base", 0, "bytes of small linked objects to hold from the start")
 	most := sizeFlag(flags, "max", 0, "stop leaking here and hold; 0 = never")
+	settle := flags.Duration("settle", 0, "rest before the leak begins")
 	return func(ctx context.Context, _ io.Writer) (bool, error) {
 		if *rate == 0 || *object == 0 {
 			return false, fmt.Errorf("leak: -rate and -object must be above 0")
 		}
 		fillSessionCache(int64(*base))
+		select {
+		case <-ctx.Done():
+			return false, ctx.Err()
+		case <-time.After(*settle):
+		}
 		return true, leak(ctx, int64(*rate), int64(*object), int64(*most))
 	}
 }

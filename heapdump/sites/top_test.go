@@ -68,8 +68,12 @@ func TestTop(t *testing.T) {
 			synthetic(types, synthStack{[]int64{1, 75}, "runtime.mallocgc internal/runtime/maps.New a.F main.main"}, synthStack{[]int64{2, 25}, "b.G main.main"}), 0,
 			[]Site{{"a.F", "f.go", 3, 75, 1, 0.75}, {"b.G", "f.go", 5, 25, 2, 0.25}},
 		},
-		"all runtime":     {synthetic(types, synthStack{[]int64{1, 10}, "runtime.malg runtime.newproc1"}), 1, []Site{{"runtime.malg", "f.go", 1, 10, 1, 1}}},
-		"no symbols":      {synthetic(types, synthStack{[]int64{1, 10}, "- a.F"}), 1, []Site{{"0x100", "", 0, 10, 1, 1}}},
+		"all runtime": {synthetic(types, synthStack{[]int64{1, 10}, "runtime.malg runtime.newproc1"}), 1, []Site{{"runtime.malg", "f.go", 1, 10, 1, 1}}},
+		"type arguments": {
+			synthetic(types, synthStack{[]int64{1, 10}, "a.F[go.shape.int]"}, synthStack{[]int64{1, 5}, "a.(*T[go.shape.[]int,string]).M"}, synthStack{[]int64{1, 1}, "op]["}), 0,
+			[]Site{{"a.F[...]", "f.go", 1, 10, 1, 10. / 16}, {"a.(*T[...]).M", "f.go", 2, 5, 1, 5. / 16}, {"op][", "f.go", 3, 1, 1, 1. / 16}},
+		},
+		"one symbol":      {synthetic(types, synthStack{[]int64{1, 10}, "- a.F"}), 1, []Site{{"0x100", "", 0, 10, 1, 1}}},
 		"no stack":        {synthetic(types, synthStack{[]int64{1, 10}, ""}), 1, []Site{{"[unknown]", "", 0, 10, 1, 1}}},
 		"n cuts":          {synthetic(types, synthStack{[]int64{1, 10}, "a.F"}, synthStack{[]int64{1, 30}, "b.G"}), 1, []Site{{"b.G", "f.go", 2, 30, 1, 0.75}}},
 		"freed, negative": {synthetic(types, synthStack{[]int64{0, 0}, "a.F"}, synthStack{[]int64{-1, -5}, "b.G"}, synthStack{[]int64{-1, 4}, "c.H"}), 0, []Site{{"c.H", "f.go", 3, 4, 0, 1}}},
@@ -109,6 +113,8 @@ func TestTopErrors(t *testing.T) {
 	}
 	long := synthetic("inuse_space")
 	long.DropFrames = strings.Repeat("a", maxFramesExpr+1)
+	nameless := synthetic("inuse_space", synthStack{[]int64{10}, "a.F"})
+	nameless.Function[0].Name = ""
 	for name, c := range map[string]struct {
 		r    io.Reader
 		want error
@@ -122,6 +128,8 @@ func TestTopErrors(t *testing.T) {
 		"torn":          {io.LimitReader(packed(strings.NewReader("hello")), 12), io.ErrUnexpectedEOF},
 		"bad gzip":      {strings.NewReader("\x1f\x8bxxxxxxxxxxxxxxxx"), gzip.ErrHeader},
 		"endless frame": {encoded(t, long), nil},
+		"no symbols":    {encoded(t, synthetic("inuse_space", synthStack{[]int64{10}, "-"})), ErrNoSymbols},
+		"empty symbol":  {encoded(t, nameless), ErrNoSymbols},
 	} {
 		sites, err := Top(c.r, 1)
 		if err == nil || sites != nil || c.want != nil && !errors.Is(err, c.want) {

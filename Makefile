@@ -1,6 +1,6 @@
 # The commands of CONTRIBUTING.md in short; .ci/run is what a change must pass.
 
-.PHONY: test race lint fmt tidy fuzz bench size rigs cross ci
+.PHONY: test race lint fmt tidy fuzz bench size catch rigs cross ci
 
 test: ## every test this machine can run; says what it skips
 	go test ./...
@@ -28,6 +28,9 @@ bench: ## ours and, in internal/bench, the others beside it
 
 size: ## what memguard.Start adds to a stripped service
 	go -C internal/size run .
+
+catch: ## the duel with other watchers, into docs/catch.md; as root, up to 90 minutes
+	go -C internal/bench/catch run . duel -runs 20 -opponent-runs 3 -budget 90m -out $(CURDIR)/docs/catch.md
 
 cross: ## build and vet for the other systems
 	.ci/cross

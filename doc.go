@@ -14,6 +14,7 @@
 //	internal/podinfo       A Kubernetes downward API volume.
 //	internal/quantity      410Mi and its kin.
 //	internal/heapprofile   Encodes heap and goroutine profiles from the runtime's records.
+//	internal/wakeup        The kernel's notifications about a cgroup's memory.
 //	internal/memcg         Makes a limited cgroup, v1 or v2; for examples and tests.
 //	internal/kerneltest    The rigs of the tests: own group, VM with cgroup v2, container.
 //	internal/victim        A program that suffers on request.
@@ -31,7 +32,8 @@
 //	                                                   └──> decide ──> heapdump, GOMEMLIMIT, slog
 //
 // Modules of their own, so that what they need stays out of yours:
-// internal/bench (comparison with other libraries), internal/otelcheck (the
+// internal/bench (comparison with other libraries), internal/bench/catch (the
+// duel: who names the culprit before the kill), internal/otelcheck (the
 // metrics through the OpenTelemetry SDK), internal/size (what memguard adds to
 // a binary), internal/tools (linters).
 package gomemguard

@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"syscall"
 
 	"github.com/memguard-dev/go-memguard/internal/heapprofile"
 )
@@ -17,7 +18,7 @@ import (
 type armed struct {
 	encoder *heapprofile.Encoder
 	records int
-	bytes   int64 // of a profile of now
+	space   int64 // of a profile with so many records
 	spares  []spare
 	sink    sink
 	name    [maxName + 1]byte
@@ -25,12 +26,19 @@ type armed struct {
 
 // spare is an open file without a name.
 type spare struct {
-	file *os.File
-	path []byte // by which it is linked, ending in a zero byte
+	file  *os.File
+	path  []byte // by which it is linked, ending in a zero byte
+	space int64  // that is set aside for it
 }
 
 // maxSpares is how many files are held: one for each stage of a crossing.
 const maxSpares = 2
+
+// Room for records to come, beside an eighth of those there are.
+const (
+	moreRecords = 256
+	moreBytes   = moreRecords * 96
+)
 
 // Arm makes ready for urgent captures: about 330 bytes for each distinct
 // allocation stack sampled so far are held until [Store.Disarm], and on Linux,
@@ -53,15 +61,15 @@ func (s *Store) Arm(ctx context.Context) error {
 	}
 	a := s.armed
 	if n := heapprofile.Records(); a.records == 0 || n > a.records {
-		a.records = n + n/8 + 256
-		a.encoder.Prepare(a.records)
+		records := n + n/8 + moreRecords
+		a.encoder.Prepare(records)
 		a.sink = sink{ctx: ctx, w: io.Discard}
 		// Memory that was never written to is not there yet.
 		if err := addresses(a.encoder, &a.sink); err != nil {
 			return fmt.Errorf("heapdump: arm: %w", err)
 		}
-		a.bytes = a.sink.n
-		s.held.Store(uint64(a.records))
+		a.records, a.space = records, a.sink.n+a.sink.n/8+moreBytes
+		s.held.Store(uint64(records))
 	}
 	if err := a.makeReady(&s.dir); err != nil {
 		return fmt.Errorf("heapdump: arm in %s: %w", s.path, err)
@@ -121,19 +129,29 @@ func (s *Store) Need(stage Stage) uint64 {
 	return need
 }
 
-// makeReady opens the files that are missing. Space is set aside for the
-// profile of now and an eighth more; where that fails, as on a full volume,
-// there is no file to hold.
+// makeReady opens the files that are missing, and sets aside more space for
+// those that have too little. Where that fails, as on a full volume, there is
+// no file to hold, or it keeps the space it has.
 func (a *armed) makeReady(dir *directory) error {
+	for i := range a.spares {
+		held := &a.spares[i]
+		if held.space >= a.space {
+			continue
+		}
+		if err := reserve(held.file, a.space); err != nil {
+			return err
+		}
+		held.space = a.space
+	}
 	for len(a.spares) < maxSpares {
-		f, path, err := dir.unnamed(a.bytes + a.bytes/8)
+		f, path, err := dir.unnamed(a.space)
 		if err != nil {
 			if isUnsupported(err) {
 				return nil
 			}
 			return err
 		}
-		a.spares = append(a.spares, spare{f, path})
+		a.spares = append(a.spares, spare{f, path, a.space})
 	}
 	return nil
 }
@@ -141,27 +159,51 @@ func (a *armed) makeReady(dir *directory) error {
 // profileArmed writes the profile into a file that is ready; not ok: there is
 // none, or it did not work, and the usual way is to be tried.
 func (c *capture) profileArmed() (_ written, ok bool) {
+	w, ok := c.linkArmed()
+	if ok && c.moved() {
+		// Looked at only now, since it takes memory. Nobody would find the
+		// file; the usual way finds the directory.
+		_ = c.dir.root.Remove(c.set.file(c.req.Stage, heapProfile))
+		_ = w.file.Close()
+		return written{}, false
+	}
+	return w, ok
+}
+
+// linkArmed writes the profile and gives it its name, without an allocation.
+func (c *capture) linkArmed() (_ written, ok bool) {
 	a := c.armed
 	if a == nil || len(a.spares) == 0 {
 		return written{}, false
 	}
 	last := len(a.spares) - 1
-	file, path := a.spares[last].file, a.spares[last].path
+	ready := a.spares[last]
 	a.spares = a.spares[:last]
-	a.sink = sink{ctx: c.ctx, w: file}
+	a.sink = sink{ctx: c.ctx, w: ready.file}
 	c.encoder = a.encoder
 	err := addresses(a.encoder, &a.sink)
 	if err == nil {
 		err = a.sink.err
 	}
 	if err == nil {
-		err = c.claimArmed(path)
+		err = c.claimArmed(ready.path)
 	}
 	if err != nil {
-		_ = file.Close() // Without a name it leaves nothing, and the usual way tells what is wrong.
+		_ = ready.file.Close() // Without a name it leaves nothing, and the usual way tells what is wrong.
 		return written{}, false
 	}
-	return written{file: file, size: a.sink.n, reserved: a.bytes}, true
+	return written{file: ready.file, size: a.sink.n, reserved: ready.space}, true
+}
+
+// moved: the path leads elsewhere by now, or nowhere.
+func (s *Store) moved() bool {
+	now, err := os.Stat(s.path)
+	if err != nil {
+		// Of another error nothing follows.
+		return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
+	}
+	opened, err := s.dir.self.Stat()
+	return err == nil && !os.SameFile(now, opened)
 }
 
 // claimArmed gives the file the first free name of its set. Unlike claim it

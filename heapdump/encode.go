@@ -13,7 +13,14 @@ func (c *capture) encode(w io.Writer) error {
 	if c.edge.heap != nil {
 		return c.edge.heap(w)
 	}
-	c.encoder = heapprofile.New()
+	c.encoder = nil
+	if c.req.Urgent && c.armed != nil {
+		// No file was ready, but the room for the records is.
+		c.encoder = c.armed.encoder
+	}
+	if c.encoder == nil {
+		c.encoder = heapprofile.New()
+	}
 	if c.req.Urgent {
 		return addresses(c.encoder, w)
 	}

@@ -87,16 +87,32 @@ func (d *directory) unnamed(space int64) (*os.File, []byte, error) {
 		if _, err := os.Lstat(string(path[:len(path)-1])); err != nil {
 			return errors.ErrUnsupported // no /proc to link by
 		}
-		err := unix.Fallocate(fd, unix.FALLOC_FL_KEEP_SIZE, 0, max(1, space))
-		if isUnsupported(err) {
-			return nil
-		}
-		return err
+		return nil
 	})
+	if err == nil {
+		err = reserve(file, space)
+	}
 	if err != nil {
 		return nil, nil, errors.Join(err, file.Close())
 	}
 	return file, path, nil
+}
+
+// reserve sets aside space for a file, where its file system knows how to.
+func reserve(f *os.File, space int64) error {
+	err := control(f, func(descriptor uintptr) error {
+		fd := int(descriptor)
+		for {
+			err := unix.Fallocate(fd, unix.FALLOC_FL_KEEP_SIZE, 0, max(1, space))
+			if !errors.Is(err, unix.EINTR) {
+				return err
+			}
+		}
+	})
+	if err == nil || isUnsupported(err) {
+		return nil
+	}
+	return &os.PathError{Op: "set space aside in", Path: f.Name(), Err: err}
 }
 
 // link0 gives an unnamed file a name, unless there is such a file. Both are

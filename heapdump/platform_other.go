@@ -21,5 +21,8 @@ func (d *directory) unnamed(int64) (*os.File, []byte, error) {
 	return nil, nil, errors.ErrUnsupported
 }
 
+// reserve has no file to do it for.
+func reserve(*os.File, int64) error { return nil }
+
 // link0 has nothing to link.
 func (d *directory) link0([]byte, []byte) error { return errors.ErrUnsupported }

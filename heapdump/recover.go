@@ -54,20 +54,35 @@ func (s *Store) Recover(ctx context.Context) (recovered []string, err error) {
 	}
 	dir := s.dir
 	s.release() // Captures have nothing to do with old files.
-	files, err := dir.scan()
+	names, err := dir.names()
 	errs := []error{err}
 	left := int64(maxRecover)
-	for _, f := range files {
-		if f.kind != heapProfile || f.packed || !f.mine {
+	for _, name := range names {
+		if f, ok := parseName(name); !ok || f.kind != heapProfile || f.packed {
 			continue
 		}
-		if left -= f.size; left < 0 || ctx.Err() != nil {
-			errs = append(errs, ctx.Err())
+		if err := ctx.Err(); err != nil {
+			errs = append(errs, err)
 			break
 		}
-		w, err := dir.symbolize(ctx, f.String())
+		info, err := dir.root.Lstat(name)
+		if err == nil {
+			err = recoverable(info)
+		}
+		// What is not read leaves the others their share.
+		if err == nil && left < info.Size() {
+			err = fmt.Errorf("%w: only %d bytes are read in all", ErrTooLarge, maxRecover)
+		}
+		if err != nil {
+			if err = unlessGone(err); err != nil {
+				errs = append(errs, fmt.Errorf("%s: %w", name, err))
+			}
+			continue
+		}
+		left -= info.Size()
+		w, err := dir.symbolize(ctx, name)
 		if w.file != nil {
-			recovered = append(recovered, s.join(f.String()))
+			recovered = append(recovered, s.join(name))
 			err = errors.Join(err, dir.settle([]written{w}))
 		}
 		errs = append(errs, err)
@@ -92,13 +107,11 @@ func (d *directory) symbolize(ctx context.Context, name string) (_ written, err 
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
 	before, err := f.Stat()
-	switch {
-	case err != nil:
+	if err == nil {
+		err = recoverable(before)
+	}
+	if err != nil {
 		return written{}, err
-	case !before.Mode().IsRegular(), !isMine(before):
-		return written{}, ErrProfile
-	case before.Size() > maxRecoverFile:
-		return written{}, fmt.Errorf("%w: %d bytes, limit %d", ErrTooLarge, before.Size(), maxRecoverFile)
 	}
 	encoder := heapprofile.New()
 	var w written
@@ -119,6 +132,19 @@ func (d *directory) symbolize(ctx context.Context, name string) (_ written, err 
 	default:
 		return written{}, err
 	}
+}
+
+// recoverable refuses what is not to be read, whatever is in it.
+func recoverable(info fs.FileInfo) error {
+	switch {
+	case !info.Mode().IsRegular():
+		return fmt.Errorf("%w: not a regular file", ErrProfile)
+	case !isMine(info):
+		return fmt.Errorf("%w: another user's", fs.ErrPermission)
+	case info.Size() > maxRecoverFile:
+		return fmt.Errorf("%w: %d bytes, limit %d", ErrTooLarge, info.Size(), maxRecoverFile)
+	}
+	return nil
 }
 
 // errReplaced: somebody else removed or replaced the file meanwhile.

@@ -158,7 +158,8 @@ func (n fileName) order() string {
 // With an error the list is still valid. The error says what it lacks: a
 // manifest that cannot be read, or ErrTooManyEntries.
 func (s *Store) List() ([]Dump, error) {
-	files, err := s.dir.scan()
+	dir := s.opened()
+	files, err := dir.scan()
 	errs := []error{err}
 	have := make(map[string]bool, len(files))
 	profiles := map[string]found{}
@@ -181,7 +182,7 @@ func (s *Store) List() ([]Dump, error) {
 			}
 		}
 		if name := f.set.file(f.stage, manifestFile); have[name] {
-			m, err := s.dir.manifest(f.fileName)
+			m, err := dir.manifest(f.fileName)
 			if err == nil {
 				d.Manifest = s.join(name)
 				d.describe(&m)

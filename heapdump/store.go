@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -31,7 +32,7 @@ const (
 
 // Store is a directory that takes dumps. Its methods are safe for concurrent use.
 type Store struct {
-	dir  directory
+	dir  directory // changes under busy and opening
 	path string // absolute
 	kind Kind
 	opt  Options
@@ -42,6 +43,9 @@ type Store struct {
 	edge     edges
 	mem      *gomem.Reader
 	held     atomic.Uint64 // records that it is armed for
+
+	// opening lets those look at dir who do not wait for their turn.
+	opening sync.Mutex
 
 	busy chan struct{} // holds one token: a single capture at a time
 	// The rest is under busy.
@@ -125,19 +129,29 @@ func (s *Store) openDirectory() error {
 	if err != nil {
 		return errors.Join(err, root.Close())
 	}
-	s.dir = directory{root: root, self: self, temp: s.edge.temp}
-	err = control(self, func(fd uintptr) error { s.dir.fd = fd; return nil })
+	dir := directory{root: root, self: self, temp: s.edge.temp}
+	err = control(self, func(fd uintptr) error { dir.fd = fd; return nil })
+	if err == nil {
+		err = dir.probe()
+	}
 	if err != nil {
-		return errors.Join(err, s.dir.close())
+		return errors.Join(err, dir.close())
 	}
-	if err := s.dir.probe(); err != nil {
-		return errors.Join(err, s.dir.close())
-	}
+	s.opening.Lock()
+	s.dir = dir
+	s.opening.Unlock()
 	s.maxBytes = s.opt.MaxBytes
 	if _, size := volume(self); size > 0 {
 		s.maxBytes = min(s.maxBytes, size/2)
 	}
 	return nil
+}
+
+// opened is the directory for those who do not wait for their turn.
+func (s *Store) opened() directory {
+	s.opening.Lock()
+	defer s.opening.Unlock()
+	return s.dir
 }
 
 // follow opens the directory again when another one has taken its place, as
@@ -156,7 +170,6 @@ func (s *Store) follow() error {
 	}
 	before := s.dir
 	if err := s.openDirectory(); err != nil {
-		s.dir = before
 		return err
 	}
 	// Nothing was being written there; what closing it says helps nobody.

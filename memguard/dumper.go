@@ -248,22 +248,20 @@ func (d *dumper) describeNow(r *heapdump.Request) {
 }
 
 // finish does for dumps what could wait, in a goroutine of its own: a slow
-// disk must not keep the next one waiting.
+// disk must not keep the next one waiting. The end of ctx does not cut off
+// what was begun, and what waits then is done as well: Stop waits for that.
 func (d *dumper) finish(ctx context.Context) {
-	for {
+	for ctx.Err() == nil {
 		select {
 		case <-ctx.Done():
-			return
 		case <-d.written:
 		}
 		// As much as the names of a large program's functions take.
 		const symbols = 4 << 20
 		s := d.guard.published.load()
 		headroom, ok := d.headroom(&s)
-		err := d.store.Finish(ctx, !ok || headroom > symbols+d.store.Need(heapdump.Immediate))
-		if ctx.Err() == nil {
-			d.guard.faults.set(partFinish, err)
-		}
+		room := !ok || headroom > symbols+d.store.Need(heapdump.Immediate)
+		d.guard.faults.set(partFinish, d.store.Finish(context.WithoutCancel(ctx), room))
 	}
 }
 

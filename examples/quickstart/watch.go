@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/memguard-dev/go-memguard/heapdump"
-	"github.com/memguard-dev/go-memguard/heapdump/sites"
 	"github.com/memguard-dev/go-memguard/memguard"
 )
 
@@ -47,7 +46,8 @@ func watch() error {
 	if err != nil {
 		return err
 	}
-	return show(dump)
+	show(dump)
+	return nil
 }
 
 // leaked is what a forgetful service keeps: it is never emptied.
@@ -104,20 +104,18 @@ func line(s *memguard.Snapshot) string {
 		basis/mebi, limit/mebi, s.Basis, s.HeapInUse()/mebi, gap/mebi, s.Go.Goroutines)
 }
 
-func show(dump heapdump.Dump) error {
-	f, err := os.Open(dump.Path)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	top, err := sites.Top(f, 3)
-	if err != nil {
-		return err
-	}
+func show(dump heapdump.Dump) {
 	fmt.Printf("\nheap dump: %s\nmanifest:  %s\n\nwho holds the memory:\n", dump.Path, dump.Manifest)
-	for _, s := range top {
-		fmt.Printf("  %7.1f MiB  %3.0f%%  %s  %s:%d\n", float64(s.Bytes)/mebi, 100*s.Share, s.Function, filepath.Base(s.File), s.Line)
+	for _, s := range dump.Top[:min(3, len(dump.Top))] {
+		fmt.Printf("  %7.1f MiB%s  %s  %s:%d\n", float64(s.Bytes)/mebi, grown(&s), s.Function, filepath.Base(s.File), s.Line)
 	}
 	fmt.Printf("\nlook further:\n  go tool pprof -top %s\n  go tool pprof -http=localhost: %s\n", dump.Path, dump.Path)
-	return nil
+}
+
+// grown is empty without a baseline.
+func grown(s *heapdump.Site) string {
+	if s.Grown == nil {
+		return ""
+	}
+	return fmt.Sprintf(", grown by %.1f MiB", float64(*s.Grown)/mebi)
 }

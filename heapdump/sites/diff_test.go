@@ -143,8 +143,15 @@ func TestDiffOfThisProcess(t *testing.T) {
 }
 
 func FuzzDiff(f *testing.F) {
-	one := encoded(f, synthetic("inuse_objects inuse_space", synthStack{[]int64{1, 75}, "a.F[x] main.main"}, synthStack{[]int64{2, 25}, "- b.G"})).Bytes()
-	two := encoded(f, synthetic("inuse_space", synthStack{[]int64{math.MaxInt64}, "c.H"}, synthStack{[]int64{100}, "a.F"})).Bytes()
+	plain := func(p *profile.Profile) []byte {
+		var b bytes.Buffer
+		if err := p.WriteUncompressed(&b); err != nil {
+			f.Fatal(err)
+		}
+		return b.Bytes()
+	}
+	one := plain(synthetic("inuse_objects inuse_space", synthStack{[]int64{1, 75}, "a.F[x] main.main"}, synthStack{[]int64{2, 25}, "- b.G"}))
+	two := plain(synthetic("inuse_space", synthStack{[]int64{math.MaxInt64}, "c.H"}, synthStack{[]int64{100}, "a.F"}))
 	f.Add(one, two)
 	f.Add(two, one)
 	f.Add(one, []byte{})

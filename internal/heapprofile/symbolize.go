@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"runtime"
 )
 
 // Why Symbolize leaves a profile as it is.
@@ -43,6 +44,7 @@ func (e *Encoder) Symbolize(dst io.Writer, src io.Reader) error {
 			return e.out.err
 		}
 	}
+	s.seen[profilePeriod] = whole[profilePeriod] // left out if memory profiling was off by then
 	if e.symbols == nil || s.seen != whole {
 		return ErrFormat // cut off between two fields
 	}
@@ -209,11 +211,25 @@ func (s *symbolizer) location(m message) error {
 	s.lastID++
 	body := append(s.body[:0], m.body...)
 	if f[locationMapping] == 1 {
-		s.frames(uintptr(f[locationAddress]+s.shift) + 1)
+		s.name(uintptr(f[locationAddress] + s.shift))
 		body = append(body, s.symbols.lines...)
 	}
 	s.out.message(m.field, body)
 	return nil
+}
+
+// name makes the line at an address of this program. It tells what
+// runtime.CallersFrames does, which takes 250 bytes for each.
+func (s *symbolizer) name(address uintptr) {
+	s.symbols.lines = s.symbols.lines[:0]
+	f := runtime.FuncForPC(address)
+	if f == nil || f.Name() == "" {
+		return // C code
+	}
+	frame := runtime.Frame{Function: f.Name()}
+	frame.File, frame.Line = f.FileLine(address)
+	line := appendUint(s.line[:0], lineFunction, s.function(&frame))
+	s.symbols.lines = appendBytes(s.symbols.lines, locationLine, appendInt(line, lineLine, int64(frame.Line)))
 }
 
 // isSample wants locations that were there before, four values, and labels of

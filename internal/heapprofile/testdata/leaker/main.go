@@ -1,5 +1,6 @@
 // Command leaker leaks in known places and writes its heap in both ways into
-// the directory given. It links no other profiler.
+// the directory given. It links no other profiler. With a second argument it
+// adds symbols to the addresses that an earlier run has left there.
 package main
 
 import (
@@ -38,7 +39,11 @@ func panics() {
 }
 
 func main() {
-	if err := run(os.Args[1]); err != nil {
+	do := run
+	if len(os.Args) > 2 {
+		do = symbolize
+	}
+	if err := do(os.Args[1]); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
@@ -69,4 +74,24 @@ func run(dir string) error {
 	runtime.KeepAlive(kept)
 	_, err = fmt.Println(runtime.MemProfileRate)
 	return err
+}
+
+func symbolize(dir string) error {
+	addresses, err := os.Open(filepath.Join(dir, "addresses.pb"))
+	if err != nil {
+		return err
+	}
+	recovered, err := os.Create(filepath.Join(dir, "recovered.pb"))
+	if err != nil {
+		return err
+	}
+	e := heapprofile.New()
+	if err := e.Symbolize(recovered, addresses); err != nil {
+		return err
+	}
+	again, err := os.Create(filepath.Join(dir, "here.pb"))
+	if err != nil {
+		return err
+	}
+	return e.Addresses(again) // tells where this run has its code
 }

@@ -33,7 +33,7 @@ const (
 // Store is a directory that takes dumps. Its methods are safe for concurrent use.
 type Store struct {
 	dir  directory // changes under busy and opening
-	path string // absolute
+	path string    // absolute
 	kind Kind
 	opt  Options
 	run  string // Options.Run as manifests quote it

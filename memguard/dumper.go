@@ -177,7 +177,7 @@ func (d *dumper) headroom(s *sample.Sample) (uint64, bool) {
 // dump writes the stages of one crossing. The second is tried even when the
 // first failed; one that is complete is a success.
 func (d *dumper) dump(ctx context.Context, c crossing) error {
-	defer d.urgent.Store(false)
+	d.urgent.Store(true) // The end of the one before may have cleared it.
 	d.now = c
 	var errs []error
 	var written []heapdump.Dump

@@ -46,8 +46,9 @@ func TestHeapGrowthAndGoroutinesAreSeen(t *testing.T) {
 	defer close(stop)
 	go func() { <-stop }()
 	r.Read(&after)
-	if grown := after.HeapInUse() - before.HeapInUse(); grown < 32<<20 {
-		t.Errorf("heap in use grew by %d, want at least 32 MiB", grown)
+	// Other spans may be swept meanwhile.
+	if grown := after.HeapInUse() - before.HeapInUse(); grown < 31<<20 {
+		t.Errorf("heap in use grew by %d, want about 32 MiB", grown)
 	}
 	if after.Goroutines <= before.Goroutines {
 		t.Errorf("goroutines %d, before %d", after.Goroutines, before.Goroutines)

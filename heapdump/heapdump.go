@@ -39,7 +39,7 @@ var (
 	// ErrTooManyEntries reports a directory with more entries than are ever
 	// read (4096). What lies beyond is neither listed nor removed.
 	ErrTooManyEntries = errors.New("too many directory entries")
-	// ErrTooLarge reports a manifest beyond the size that is read.
+	// ErrTooLarge reports a manifest or a profile beyond the size that is read.
 	ErrTooLarge = errors.New("too large")
 	// ErrManifest reports a manifest that is malformed or of an unknown version.
 	ErrManifest = errors.New("bad manifest")

@@ -96,8 +96,8 @@
 // 27 MiB once a goroutine helped to mark. With that, the early collection and
 // a rate taken over the shortest rise of 4 % of the limit (a longer look back
 // made ascents seem slow) 40 of 40 runs at 2000 MB/s on one processor were
-// named. A profile without a collection named nothing in 9 of 9 runs from 200
-// to 1000 MB/s. The tables over all rates, with other watchers beside, are in
+// named. A profile without a collection named nothing in 6 of 6 runs at 200
+// and 1000 MB/s. The tables over all rates, with other watchers beside, are in
 // docs/catch.md.
 //
 // # What it reads

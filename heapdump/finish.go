@@ -12,19 +12,17 @@ const maxWaiting = 16
 // waiting is a complete file that is to be made to last.
 type waiting struct {
 	written
-	set  setName
-	name string
-	bare bool // a heap profile that may lack symbols
+	set     setName
+	profile string // the name of a heap profile, which may lack symbols; empty: no such
 }
 
 // leave notes the capture's files for Finish. The oldest are let go when
 // there are too many: they stay complete, only not synced by us.
 func (c *capture) leave() {
-	names := [...]string{c.set.file(c.req.Stage, heapProfile), c.set.file(c.req.Stage, manifestFile)}
 	for i, w := range c.open {
-		next := waiting{written: w, set: c.set, bare: i == 0}
-		if next.bare {
-			next.name = names[0]
+		next := waiting{written: w, set: c.set}
+		if i == 0 {
+			next.profile = c.set.file(c.req.Stage, heapProfile)
 		}
 		c.waiting = append(c.waiting, next)
 	}
@@ -50,7 +48,7 @@ func (s *Store) Finish(ctx context.Context, room bool) error {
 	dir := s.dir // A capture may follow the path to another meanwhile.
 	// A slow disk must not keep the next capture waiting.
 	s.release()
-	err := s.settleIn(ctx, &dir, left, room)
+	err := s.settle(ctx, &dir, left, room)
 	if again := s.acquire(ctx); again != nil {
 		return fmt.Errorf("heapdump: finish in %s: %w", s.path, errors.Join(err, again))
 	}
@@ -85,19 +83,15 @@ func (w *written) trim() error {
 	return w.file.Truncate(w.size)
 }
 
-func (s *Store) settle(ctx context.Context, left []waiting, symbols bool) error {
-	return s.settleIn(ctx, &s.dir, left, symbols)
-}
-
-// settleIn adds symbols and makes the files last. The end of ctx costs no more
+// settle adds symbols and makes the files last. The end of ctx costs no more
 // than that.
-func (s *Store) settleIn(ctx context.Context, dir *directory, left []waiting, symbols bool) error {
+func (s *Store) settle(ctx context.Context, dir *directory, left []waiting, symbols bool) error {
 	var errs []error
 	files := make([]written, 0, len(left))
 	for _, w := range left {
 		errs = append(errs, w.trim())
-		if w.bare && symbols && ctx.Err() == nil {
-			better, err := s.edge.symbolize(ctx, dir, w.name)
+		if w.profile != "" && symbols && ctx.Err() == nil {
+			better, err := s.edge.symbolize(ctx, dir, w.profile)
 			errs = append(errs, err)
 			if better.file != nil {
 				errs = append(errs, w.file.Close())

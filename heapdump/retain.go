@@ -52,10 +52,8 @@ func classify(sets []set, run string, last setName) []int {
 		case s.run == run:
 			class[i] = plainOwn
 		}
-		if s.run == run {
-			if first < 0 {
-				first = i
-			}
+		if s.run == run && first < 0 {
+			first = i
 		}
 	}
 	for r := range newest {

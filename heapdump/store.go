@@ -211,7 +211,7 @@ func (s *Store) Close() error {
 	}
 	s.closed = true
 	left, last := s.take()
-	err := errors.Join(s.settle(context.Background(), left, false), s.disarm())
+	err := errors.Join(s.settle(context.Background(), &s.dir, left, false), s.disarm())
 	if len(left) > 0 {
 		err = errors.Join(err, s.prune(last))
 	}

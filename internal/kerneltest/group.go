@@ -74,12 +74,7 @@ func (g *Group) Usage(t testing.TB) uint64 {
 }
 
 // UsageFile is where a process in the group can read its usage.
-func (g *Group) UsageFile() string {
-	if g.Version == cgroupstat.V1 {
-		return filepath.Join(g.Dir, "memory.usage_in_bytes")
-	}
-	return filepath.Join(g.Dir, "memory.current")
-}
+func (g *Group) UsageFile() string { return g.group.UsageFile() }
 
 // Peak is the most it was ever charged, in bytes. On v2 it needs Linux 5.19.
 func (g *Group) Peak(t testing.TB) uint64 {

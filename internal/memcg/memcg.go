@@ -78,6 +78,14 @@ func (g *Group) Sub(name string, limit int64) (*Group, error) {
 // instruction.
 func (g *Group) Start(cmd *exec.Cmd) error { return startIn(g, cmd) }
 
+// UsageFile is where a process in the group can read its usage.
+func (g *Group) UsageFile() string {
+	if g.Version == cgroupstat.V1 {
+		return filepath.Join(g.Dir, "memory.usage_in_bytes")
+	}
+	return filepath.Join(g.Dir, "memory.current")
+}
+
 // SetLimit changes the hard limit; below 0 means none. When the group holds
 // more than that, the kernel refuses on v1 and kills on v2.
 func (g *Group) SetLimit(n int64) error {

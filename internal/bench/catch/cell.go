@@ -14,7 +14,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/memguard-dev/go-memguard/cgroupstat"
 	"github.com/memguard-dev/go-memguard/heapdump"
 	"github.com/memguard-dev/go-memguard/internal/memcg"
 )
@@ -104,14 +103,6 @@ func (c *cell) run(ctx context.Context) (result, error) {
 	return r, nil
 }
 
-// usageFile is what the group is charged.
-func usageFile(g *memcg.Group) string {
-	if g.Version == cgroupstat.V1 {
-		return filepath.Join(g.Dir, "memory.usage_in_bytes")
-	}
-	return filepath.Join(g.Dir, "memory.current")
-}
-
 func (c *cell) drive(ctx context.Context, g *memcg.Group, dumps, progress string) (killed bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, c.Deadline)
 	defer cancel()
@@ -120,7 +111,7 @@ func (c *cell) drive(ctx context.Context, g *memcg.Group, dumps, progress string
 		return false, err
 	}
 	// An open file works on the stage too, where the path is hidden.
-	usage, err := os.Open(usageFile(g))
+	usage, err := os.Open(g.UsageFile())
 	if err != nil {
 		return false, err
 	}
@@ -143,7 +134,7 @@ func (c *cell) drive(ctx context.Context, g *memcg.Group, dumps, progress string
 	if os.Getenv("CATCH_LOG") != "" {
 		cmd.Stderr = os.Stderr
 	}
-	cmd.Env = append(plainEnviron(), "GOMAXPROCS="+strconv.Itoa(c.Procs), "CATCH_USAGE="+usageFile(g))
+	cmd.Env = append(plainEnviron(), "GOMAXPROCS="+strconv.Itoa(c.Procs), "CATCH_USAGE="+g.UsageFile())
 	cmd.Env = append(cmd.Env, c.Env...)
 	if err := g.Start(cmd); err != nil {
 		return false, err

@@ -1,6 +1,6 @@
 # The commands of CONTRIBUTING.md in short; .ci/run is what a change must pass.
 
-.PHONY: test race lint fmt tidy fuzz bench size catch rigs cross ci
+.PHONY: test race lint fmt tidy fuzz bench size catch gauntlet rigs ends cross ci
 
 test: ## every test this machine can run; says what it skips
 	go test ./...
@@ -29,8 +29,15 @@ bench: ## ours and, in internal/bench, the others beside it
 size: ## what memguard.Start adds to a stripped service
 	go -C internal/size run .
 
+gauntlet: ## what memguard says of programs with one thing wrong, into docs/gauntlet.md; as root, up to 50 minutes
+	go test ./internal/gauntlet -count=1 -v -timeout 90m -run "^TestTable$$" -rounds 5 -at-once 12 -table $(CURDIR)/docs/gauntlet.md
+
 catch: ## the duel with other watchers, into docs/catch.md; as root, up to 90 minutes
 	go -C internal/bench/catch run . duel -runs 20 -opponent-runs 3 -budget 90m -out $(CURDIR)/docs/catch.md
+
+ends: ## what the next start says of programs ended in every way; as root
+	go test ./internal/e2e -count=1 -v -timeout 30m -run 'BlackBoxTells|Ends|Reboot|Invisible|Spike' -rounds 20
+	go test ./internal/e2e -count=1 -v -timeout 30m -run RestartLoop -rounds 34
 
 cross: ## build and vet for the other systems
 	.ci/cross

@@ -26,8 +26,8 @@ type Reader struct {
 
 // levelFiles are the files of the selected level.
 type levelFiles struct {
-	usage, stat, peak, events, oomControl, pressure file
-	swap, kmem, tcp, swapEvents                     file
+	usage, stat, peak, recentPeak, events, oomControl, pressure file
+	swap, kmem, tcp, swapEvents                                 file
 }
 
 // Open opens the files of all levels of a location, and selects the process's
@@ -79,14 +79,14 @@ func openLevel(v Version, dir string) (levelFiles, error) {
 	o := opener{dir: dir}
 	if v == V1 {
 		return levelFiles{
-			usage: o.open("memory.usage_in_bytes"), stat: o.open("memory.stat"), peak: o.open("memory.max_usage_in_bytes"),
+			usage: o.open("memory.usage_in_bytes"), stat: o.open("memory.stat"), peak: o.open("memory.max_usage_in_bytes"), recentPeak: noFile,
 			events: o.open("memory.failcnt"), oomControl: o.open("memory.oom_control"), pressure: noFile,
 			swap: noFile, kmem: o.open("memory.kmem.usage_in_bytes"), tcp: o.open("memory.kmem.tcp.usage_in_bytes"),
 			swapEvents: o.open("memory.memsw.failcnt"),
 		}, o.err
 	}
 	return levelFiles{
-		usage: o.open("memory.current"), stat: o.open("memory.stat"), peak: o.open("memory.peak"),
+		usage: o.open("memory.current"), stat: o.open("memory.stat"), peak: o.open("memory.peak"), recentPeak: openRecentPeak(dir),
 		events: o.open("memory.events"), oomControl: noFile, pressure: o.open("memory.pressure"),
 		swap: o.open("memory.swap.current"), kmem: noFile, tcp: noFile, swapEvents: noFile,
 	}, o.err
@@ -281,7 +281,7 @@ func (r *Reader) Close() error {
 }
 
 func (f *levelFiles) close() error {
-	return closeAll(&f.usage, &f.stat, &f.peak, &f.events, &f.oomControl, &f.pressure, &f.swap, &f.kmem, &f.tcp, &f.swapEvents)
+	return closeAll(&f.usage, &f.stat, &f.peak, &f.recentPeak, &f.events, &f.oomControl, &f.pressure, &f.swap, &f.kmem, &f.tcp, &f.swapEvents)
 }
 
 func closeAll(files ...*file) error {

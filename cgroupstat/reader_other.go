@@ -33,6 +33,9 @@ func (*Reader) Stat(*Stat) error { return unsupported() }
 // Peak fails: [ErrNotSupported].
 func (*Reader) Peak() (Value, error) { return Value{}, unsupported() }
 
+// RecentPeak fails: [ErrNotSupported].
+func (*Reader) RecentPeak() (Value, error) { return Value{}, unsupported() }
+
 // Events fails: [ErrNotSupported].
 func (*Reader) Events(*Events) error { return unsupported() }
 

@@ -60,9 +60,10 @@
 //  5. the largest set of this run
 //  6. the newest set of this run
 //
-// The set just written is never removed, even if it alone exceeds MaxBytes,
-// and a set of another run only ten seconds after it was written: until then
-// its process may be adding to it.
+// The set just written is never removed, even if it alone exceeds MaxBytes.
+// The newest set of another run is not counted against Keep for ten seconds
+// after it was written, since its process may still be adding to it; it is
+// removed in that time only for bytes, before the last two of the above.
 // The largest set is the one with most bytes of heap objects in a manifest,
 // and without manifests the one with the largest files. A set without a
 // manifest belongs to no known run; all such sets together count as one other

@@ -66,7 +66,7 @@ func TestFullAtOpen(t *testing.T) {
 }
 
 func TestFullInTheProfile(t *testing.T) {
-	dir := smallDisk(t, 64)
+	dir := smallDisk(t, 1024)
 	s := testStore(t, dir, Options{Keep: 1}, nil)
 	if s.FS() != Tmpfs {
 		t.Errorf("FS %q, want tmpfs", s.FS())

@@ -125,13 +125,8 @@ func (d *directory) symbolize(ctx context.Context, name string) (_ written, err 
 		return w, nil
 	case errors.Is(err, heapprofile.ErrSymbols), errors.Is(err, errReplaced):
 		return written{}, nil
-	case errors.Is(err, heapprofile.ErrBuild):
-		return written{}, ErrOtherBuild
-	case errors.Is(err, heapprofile.ErrFormat):
-		return written{}, ErrProfile
-	default:
-		return written{}, err
 	}
+	return written{}, refusal(err)
 }
 
 // recoverable refuses what is not to be read, whatever is in it.

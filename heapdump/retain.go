@@ -28,13 +28,14 @@ const (
 	plainOwn
 	telling // the baseline, the largest or the newest of another run
 	firstOwn
+	writing // perhaps still, by another run: evicted for bytes alone
 	largestOwn
 	newestOwn
-	justWritten // by us, or perhaps still by another run: never evicted
+	justWritten // by us: never evicted
 )
 
 // classify tells how much each set is worth keeping. sets are in order of time.
-func classify(sets []set, run string, last setName) []int {
+func classify(sets []set, run string, fresh []setName) []int {
 	class := make([]int, len(sets))
 	newest := map[string]int{}
 	largest := map[string]int{}
@@ -67,7 +68,10 @@ func classify(sets []set, run string, last setName) []int {
 		class[newest[run]] = newestOwn
 	}
 	for i, s := range sets {
-		if s.name == last || s.writing {
+		switch {
+		case s.writing && newest[s.run] == i:
+			class[i] = writing
+		case slices.Contains(fresh, s.name):
 			class[i] = justWritten
 		}
 	}
@@ -76,35 +80,49 @@ func classify(sets []set, run string, last setName) []int {
 
 // retain chooses the sets to remove so that at most keep sets of at most
 // maxBytes together are left, in the order of the package documentation. sets
-// are in order of time, run is the current one, last the set just written.
-func retain(sets []set, run string, last setName, keep int, maxBytes int64) []set {
-	class := classify(sets, run, last)
+// are in order of time, run is the current one, fresh the sets just written.
+func retain(sets []set, run string, fresh []setName, keep int, maxBytes int64) []set {
+	class := classify(sets, run, fresh)
 	var total int64
 	for _, s := range sets {
 		total += s.bytes
 	}
 	var remove []set
-	left := len(sets)
+	left := 0
+	for _, c := range class {
+		// Runs that end within seconds must not cost this run its own.
+		if c != writing {
+			left++
+		}
+	}
 	for c := plainOther; c < justWritten; c++ {
 		for i, s := range sets {
 			if left <= keep && total <= maxBytes {
 				return remove
 			}
-			if class[i] == c {
-				remove = append(remove, s)
+			if class[i] != c || c == writing && total <= maxBytes {
+				continue
+			}
+			remove = append(remove, s)
+			total -= s.bytes
+			if c != writing {
 				left--
-				total -= s.bytes
 			}
 		}
 	}
 	return remove
 }
 
-// prune applies the bounds after the set last was written.
+// prune applies the bounds after the set last was written. Those written while
+// it was being finished are as new.
 func (s *Store) prune(last setName) error {
 	files, err := s.dir.scan()
 	errs := []error{err}
-	for _, gone := range retain(s.sets(files), s.run, last, s.opt.Keep, s.maxBytes) {
+	fresh := []setName{last}
+	for _, w := range s.waiting {
+		fresh = append(fresh, w.set)
+	}
+	for _, gone := range retain(s.sets(files), s.run, fresh, s.opt.Keep, s.maxBytes) {
 		for _, name := range gone.files {
 			errs = append(errs, unlessGone(s.dir.root.Remove(name)))
 		}

@@ -158,6 +158,18 @@ func (n fileName) order() string {
 // With an error the list is still valid. The error says what it lacks: a
 // manifest that cannot be read, or ErrTooManyEntries.
 func (s *Store) List() ([]Dump, error) {
+	return s.list(func(dir *directory, f found, d *Dump) error {
+		m, err := dir.manifest(f.fileName)
+		if err == nil {
+			d.describe(&m)
+		}
+		return err
+	})
+}
+
+// list goes through the complete dumps in order of time; read takes what it
+// wants of a dump's manifest.
+func (s *Store) list(read func(*directory, found, *Dump) error) ([]Dump, error) {
 	dir := s.opened()
 	files, err := dir.scan()
 	errs := []error{err}
@@ -182,10 +194,9 @@ func (s *Store) List() ([]Dump, error) {
 			}
 		}
 		if name := f.set.file(f.stage, manifestFile); have[name] {
-			m, err := dir.manifest(f.fileName)
+			err := read(&dir, f, &d)
 			if err == nil {
 				d.Manifest = s.join(name)
-				d.describe(&m)
 			}
 			errs = append(errs, unlessGone(err))
 		}

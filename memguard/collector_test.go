@@ -8,6 +8,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/memguard-dev/go-memguard/internal/gomem"
 )
 
 func TestCollectorJoinsACollectionThatRuns(t *testing.T) {
@@ -94,6 +96,10 @@ func TestBrake(t *testing.T) {
 			t.Errorf("ours %v: GOMEMLIMIT is %v", ours, got)
 		}
 		g.brake(true)
+		seen := gomem.Mem{MemoryLimit: goMemLimitNow().Or(0)}
+		if g.overlook(&seen); seen.MemoryLimit != before.Or(0) {
+			t.Errorf("ours %v: a sample under the brake has a GOMEMLIMIT of %d, want %v", ours, seen.MemoryLimit, before)
+		}
 		g.brake(false)
 		if got := goMemLimitNow(); got != before {
 			t.Errorf("ours %v: GOMEMLIMIT is %v after the brake, want %v", ours, got, before)

@@ -35,6 +35,7 @@
 //	MEMGUARD_DUMP_KEEP       dumps kept, default 8
 //	MEMGUARD_DUMP_MAX_BYTES  bytes kept, default 256Mi
 //	MEMGUARD_GOMEMLIMIT      0.9 (default), 90%, or off; a GOMEMLIMIT in the environment always wins
+//	MEMGUARD_BLACKBOX        size of the black box, 32Ki to 16Mi, default 256Ki; or off
 //
 // GOMEMLIMIT is set through automemlimit, whose own variable AUTOMEMLIMIT, if
 // somebody has set it, overrides the ratio.
@@ -44,12 +45,54 @@
 // One goroutine samples through descriptors that stay open and allocates
 // nothing: a usage reading is one pread. The others wait: for dumps, for what
 // follows them, for a collection to run or to help, for the kernel's
-// notifications, for log records, and, where there is one, for changes of the
-// downward API volume. Nothing is done at import.
+// notifications, for log records, for records of the black box, and, where
+// there is one, for changes of the downward API volume. Nothing is done at
+// import. The black box takes 0.3 MB of memory beside its file of 256 KiB,
+// whose pages are kept in the page cache.
 //
 // Within a quarter of the limit of a threshold what a dump needs is held
 // ready: about 330 bytes for each distinct allocation stack. It is given back
 // further off.
+//
+// # How the process before ended
+//
+// SIGKILL leaves no time for last words. So each sample goes into a black box
+// as well, a ring in the dump directory: near a threshold every few
+// milliseconds, the last seconds in full and the last hour in outline. The
+// sampler hands it over without a system call; a goroutine writes it to the
+// page cache, which outlives the process. A volume that does not answer stalls
+// that goroutine alone. What the runtime says at a panic or fatal error goes
+// into a file beside it (runtime/debug.SetCrashOutput), unless the application
+// has set its own.
+//
+// The next start of the same program reads both, once, and says how it ended:
+// [Guard.PreviousExit], a log record, an OpenTelemetry event, a metric, and the
+// file exit-<run>.json. A kill for memory is told by what is not there, no
+// clean stop and no last words, and by memory at the limit or about to reach
+// it; the climb, the part of memory that grew and the dumps of that run belong
+// to it. SIGKILL from outside far from the limit leaves no more than os.Exit
+// does: the exit code, which only the parent learns, is not among the evidence.
+//
+// While running it tells at once when the kernel kills another process of the
+// container (oom_kill), and when memory.peak shows a usage that no sample saw.
+//
+// # Which memory grew
+//
+// Another goroutine keeps a history of fixed size, 0.2 MB for up to eight days,
+// and looks every ten seconds at what costs more than a sample: the other
+// processes of the container, tmpfs volumes, its own BPF maps and TCP queues.
+// Every five seconds, every second above 60 % of the limit, it says what is
+// wrong: [Snapshot].Findings, the first of which matters most, with trends, the
+// time left to the limit, and the request and limit that the life of this
+// process recommends. A finding that is new and more than info is a log record
+// and an OpenTelemetry event.
+//
+// Growth is told from the floor of a part of memory: for the heap what each
+// collection leaves, so a sawtooth is none. It has to be steady over the
+// longest window that shows it, not to level off, and to be more than the load
+// explains, which is what the program allocates, at once or smoothed over
+// hours. So a slow leak takes about five hours to be found, a fast one half a
+// minute, and twelve seconds near the limit.
 //
 // # When memory rises fast
 //

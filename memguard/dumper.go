@@ -10,6 +10,8 @@ import (
 
 	"github.com/memguard-dev/go-memguard/cgroupstat"
 	"github.com/memguard-dev/go-memguard/heapdump"
+	"github.com/memguard-dev/go-memguard/internal/breakdown"
+	"github.com/memguard-dev/go-memguard/internal/procmem"
 	"github.com/memguard-dev/go-memguard/internal/sample"
 )
 
@@ -32,7 +34,15 @@ type dumpContext struct {
 	Limit      Limit                `json:"limit"`
 	Location   *cgroupstat.Location `json:"cgroup,omitempty"`
 	Sample     sample.Sample        `json:"sample"`
-	Faults     map[string]string    `json:"faults,omitempty"`
+	// Breakdown is that of the sample; the rest is the last diagnosis before it.
+	Breakdown   *Breakdown   `json:"breakdown,omitempty"`
+	Findings    []Finding    `json:"findings,omitempty"`
+	Trends      []Trend      `json:"trends,omitempty"`
+	TimeToLimit *TimeToLimit `json:"time_to_limit,omitempty"`
+	Sizing      *Sizing      `json:"sizing,omitempty"`
+	// Mappings are those of the process at a fresh dump, most resident first.
+	Mappings []MappingGroup    `json:"mappings,omitempty"`
+	Faults   map[string]string `json:"faults,omitempty"`
 }
 
 // dumper writes dumps, one at a time, away from the sampler.
@@ -53,6 +63,8 @@ type dumper struct {
 	wantBaseline atomic.Bool
 
 	counts   [3][2]atomic.Uint64 // by stage and result
+	bytes    [3]atomic.Int64     // written, by stage
+	took     [3]atomic.Int64     // ns
 	describe func(*heapdump.Request)
 	now      crossing // the one being dumped
 }
@@ -150,7 +162,7 @@ func (d *dumper) baseline(ctx context.Context) error {
 		return nil
 	}
 	d.now = crossing{sample: d.guard.published.load(), limit: *d.guard.limit.Load()}
-	if d.afford(heapdump.Baseline) != nil {
+	if d.afford(&d.now.sample, heapdump.Baseline) != nil {
 		return nil // Another time.
 	}
 	d.now.basis = d.guard.settings.basis.value.of(&d.now.sample).Or(0)
@@ -182,7 +194,7 @@ func (d *dumper) dump(ctx context.Context, c crossing) error {
 	var errs []error
 	var written []heapdump.Dump
 	for i := range crossingStages {
-		if err := d.afford(stages[i]); err != nil {
+		if err := d.afford(&c.sample, stages[i]); err != nil {
 			// The manifest of the first stage says it of the second.
 			if i == 0 {
 				errs = append(errs, err)
@@ -215,31 +227,29 @@ func (d *dumper) dump(ctx context.Context, c crossing) error {
 
 // afford tells whether a stage fits into what is left below the limit; all
 // but the first must do so twice, since they can be done without.
-func (d *dumper) afford(stage heapdump.Stage) error {
-	headroom, ok := d.headroom(&d.now.sample)
+func (d *dumper) afford(s *sample.Sample, stage heapdump.Stage) error {
+	headroom, ok := d.headroom(s)
 	need := d.store.Need(stage)
 	if stage != heapdump.Immediate {
 		need *= 2
 	}
 	if ok && need > headroom {
-		return fmt.Errorf("%w: %s are left below the limit, the %s profile may take %s", errHeadroom, mebibytes(headroom), stage, mebibytes(need))
+		return fmt.Errorf("%w: %s are left below the limit, the %s profile may take %s", ErrHeadroom, mebibytes(headroom), stage, mebibytes(need))
 	}
 	return nil
 }
 
-var errHeadroom = errors.New("a dump must not be what kills")
-
 // describeNow fills in the words of the crossing being dumped.
 func (d *dumper) describeNow(r *heapdump.Request) {
-	if r.Stage == heapdump.Immediate && d.afford(heapdump.Fresh) == nil {
+	if r.Stage == heapdump.Immediate && d.afford(&d.now.sample, heapdump.Fresh) == nil {
 		// The cheap stage is safe: from now on words and collection take turns.
 		d.collector.start()
 	}
 	r.Reason = d.now.reason(d.guard.settings.basis.value)
-	r.Context = d.context(d.now)
+	r.Context = d.context(d.now).withMappings(r.Stage)
 	if r.Stage == heapdump.Fresh {
 		d.urgent.Store(false) // Nothing that is left to do needs the brake.
-	} else if err := d.afford(heapdump.Fresh); err != nil {
+	} else if err := d.afford(&d.now.sample, heapdump.Fresh); err != nil {
 		r.Omitted = err.Error()
 	}
 	if r.Stage == heapdump.Fresh || r.Omitted != "" {
@@ -276,6 +286,8 @@ func (d *dumper) capture(ctx context.Context, r heapdump.Request) (heapdump.Dump
 		return got, err
 	}
 	d.counts[stage][resultOK].Add(1)
+	d.bytes[stage].Add(got.Bytes)
+	d.took[stage].Add(int64(got.Duration))
 	if r.Stage == heapdump.Baseline {
 		return got, err
 	}
@@ -298,7 +310,31 @@ func (d *dumper) context(c crossing) dumpContext {
 	if c.threshold == (Threshold{}) {
 		about.Threshold = ""
 	}
+	a := g.doctor.latest.Load()
+	if tree, ok := breakdown.Of(&c.sample, a.lastSurvey()); ok {
+		about.Breakdown = &tree
+	}
+	if a != nil {
+		about.Findings, about.Trends, about.TimeToLimit, about.Sizing = a.Findings, a.Trends, a.TimeToLimit, a.Sizing
+	}
 	return about
+}
+
+// withMappings adds the mappings of now to a fresh dump's.
+func (c dumpContext) withMappings(stage heapdump.Stage) dumpContext {
+	if stage != heapdump.Fresh {
+		return c
+	}
+	groups, err := procmem.Mappings()
+	if err != nil {
+		// The dump is worth more than they are; it says why they are missing.
+		if c.Faults == nil {
+			c.Faults = map[string]string{}
+		}
+		c.Faults["mappings"] = err.Error()
+	}
+	c.Mappings = groups
+	return c
 }
 
 // reason is the crossing in words.

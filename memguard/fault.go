@@ -18,11 +18,16 @@ const (
 	partFinish
 	partArm
 	partWakeup
+	partBlackBox
+	partRetention
+	partPeak
+	partSurvey
+	partDiagnosis
 	parts
 )
 
 func (p part) String() string {
-	return [parts]string{"limit", "usage", "stat", "events", "pressure", "process", "podinfo", "gomemlimit", "dump", "finish", "arm", "wakeup"}[p]
+	return [parts]string{"limit", "usage", "stat", "events", "pressure", "process", "podinfo", "gomemlimit", "dump", "finish", "arm", "wakeup", "blackbox", "retention", "peak", "survey", "diagnosis"}[p]
 }
 
 // faults counts every error and tells each kind once: when it begins and

@@ -9,6 +9,7 @@ import (
 	"github.com/KimMachineGun/automemlimit/memlimit"
 
 	"github.com/memguard-dev/go-memguard/cgroupstat"
+	"github.com/memguard-dev/go-memguard/internal/gomem"
 )
 
 // goMemLimit keeps GOMEMLIMIT at a share of the limit. It belongs to the
@@ -72,6 +73,13 @@ func (g *goMemLimit) brake(on bool) {
 		debug.SetMemoryLimit(brakeLimit)
 	} else {
 		debug.SetMemoryLimit(g.set)
+	}
+}
+
+// overlook makes of what was read the limit that holds but for the brake.
+func (g *goMemLimit) overlook(m *gomem.Mem) {
+	if g.braked && m.MemoryLimit == brakeLimit {
+		m.MemoryLimit = uint64(g.set)
 	}
 }
 

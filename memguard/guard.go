@@ -19,6 +19,8 @@ type Guard struct {
 	settings *settings
 	sampler  *sampler
 	dumper   *dumper // nil: no dump directory
+	flight   *flight // nil: no black box
+	doctor   *doctor
 	faults   faults
 	reporter *reporter
 
@@ -27,7 +29,12 @@ type Guard struct {
 	limit     atomic.Pointer[Limit]
 	location  atomic.Pointer[cgroupstat.Location]
 	lastDump  atomic.Pointer[heapdump.Dump]
+	previous  atomic.Pointer[PreviousExit]
 	samples   atomic.Uint64
+	period    atomic.Int64 // ns to the next sample
+	busy      atomic.Int64 // ns that samples took
+	oomKills  atomic.Uint64
+	spikes    atomic.Uint64
 
 	meters  *meters
 	cancel  context.CancelFunc
@@ -47,16 +54,18 @@ const stopTimeout = 5 * time.Second
 var ErrStopTimeout = errors.New("memguard: stop: a dump or log record did not end within 5s")
 
 // Stop ends the watch: it waits for what is running, restores GOMEMLIMIT and
-// closes what was opened. Further calls return the same result.
+// closes what was opened. Further calls return the same result. It marks a
+// clean exit for [Guard.PreviousExit] of the next start, unless a panic calls
+// it, among its deferred calls.
 func (g *Guard) Stop() error {
 	if g == nil || g.sampler == nil {
 		return nil
 	}
-	g.stop.Do(func() { g.stopErr = g.shutdown() })
+	g.stop.Do(func() { g.stopErr = g.shutdown(panicking()) })
 	return g.stopErr
 }
 
-func (g *Guard) shutdown() error {
+func (g *Guard) shutdown(panicking bool) error {
 	defer release(g)
 	errs := []error{g.meters.unregister()}
 	g.mu.Lock()
@@ -79,7 +88,7 @@ func (g *Guard) shutdown() error {
 		return errors.Join(append(errs, ErrStopTimeout)...)
 	}
 	g.sampler.goMem.restore()
-	errs = append(errs, g.sampler.source.close())
+	errs = append(errs, g.sampler.source.close(), g.flight.close(g.settings.now(), panicking))
 	if g.dumper != nil {
 		errs = append(errs, g.dumper.store.Close())
 	}
@@ -87,9 +96,10 @@ func (g *Guard) shutdown() error {
 }
 
 // Dump takes a heap profile now, both as the heap is and after a garbage
-// collection, whatever thresholds say, and returns the latter. It waits for a
-// dump that is running; ctx bounds the waiting between steps, not a step. A
-// dump with a path is complete, also beside an error.
+// collection, whatever thresholds say, and returns the latter. What does not
+// fit into the memory that is left below the limit is not taken: ErrHeadroom.
+// It waits for a dump that is running; ctx bounds the waiting between steps,
+// not a step. A dump with a path is complete, also beside an error.
 func (g *Guard) Dump(ctx context.Context, reason string) (heapdump.Dump, error) {
 	if g == nil || g.sampler == nil || !g.enter() {
 		return heapdump.Dump{}, ErrStopped
@@ -107,8 +117,13 @@ func (g *Guard) Dump(ctx context.Context, reason string) (heapdump.Dump, error) 
 	var errs []error
 	at := g.settings.now()
 	for i := range crossingStages {
+		now := g.published.load()
+		if err := g.dumper.afford(&now, stages[i]); err != nil {
+			errs = append(errs, fmt.Errorf("dump: %w", err))
+			continue
+		}
 		got, err := g.dumper.capture(ctx, heapdump.Request{
-			Time: at, Stage: stages[i], Reason: reason, Context: g.dumper.context(c), Goroutines: i == 0,
+			Time: at, Stage: stages[i], Reason: reason, Context: g.dumper.context(c).withMappings(stages[i]), Goroutines: i == 0,
 			Top: i * topSites,
 		})
 		if err != nil {
@@ -144,6 +159,7 @@ func (g *Guard) crossed(c crossing) {
 // limitChanged is called by the sampler when the effective limit is another.
 func (g *Guard) limitChanged(l Limit) {
 	if before := g.limit.Swap(&l); before != nil {
+		g.flight.setState()
 		g.tellLimit(l)
 	}
 }
@@ -176,6 +192,7 @@ func (g *Guard) readPodInfo(dir string, base *targets) {
 	g.faults.set(partPodInfo, err)
 	if !next.equal(last) {
 		g.targets.Store(next)
+		g.flight.setState()
 		g.tellTargets(next)
 	}
 }

@@ -23,13 +23,13 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // tree is a cgroup v2 directory made of plain files.
 type tree struct {
-	t   *testing.T
+	t   testing.TB
 	dir string
 }
 
 const treeStat = "anon 104857600\nfile 10485760\nkernel 5242880\nshmem 1048576\ninactive_file 4194304\nactive_file 4194304\nslab_reclaimable 1048576\nslab_unreclaimable 1048576\nslab 2097152\nsock 0\n"
 
-func newTree(t *testing.T) *tree {
+func newTree(t testing.TB) *tree {
 	t.Helper()
 	tr := &tree{t, t.TempDir()}
 	tr.write("memory.current", "125829120\n") // 120 MiB
@@ -55,7 +55,7 @@ func (tr *tree) locate() (cgroupstat.Location, error) {
 
 // quiet is the configuration of most tests: a fake cgroup, a dump directory of
 // its own, no log.
-func quiet(t *testing.T, tr *tree, opts ...Option) *settings {
+func quiet(t testing.TB, tr *tree, opts ...Option) *settings {
 	t.Helper()
 	all := append([]Option{WithDumpDir(t.TempDir()), WithLogger(slog.New(slog.DiscardHandler))}, opts...)
 	s := resolve(all, env(nil))
@@ -66,7 +66,7 @@ func quiet(t *testing.T, tr *tree, opts ...Option) *settings {
 	return s
 }
 
-func mustStart(t *testing.T, s *settings) *Guard {
+func mustStart(t testing.TB, s *settings) *Guard {
 	t.Helper()
 	g, err := start(s)
 	if err != nil {
@@ -106,11 +106,11 @@ func TestSnapshot(t *testing.T) {
 		t.Errorf("thresholds %+v", s.Thresholds)
 	}
 	var sum uint64
-	for _, p := range s.Breakdown() {
+	for _, p := range s.Breakdown.Children {
 		sum += p.Bytes
 	}
 	if sum != 120<<20 {
-		t.Errorf("breakdown %v adds up to %d", s.Breakdown(), sum)
+		t.Errorf("breakdown %v adds up to %d", s.Breakdown, sum)
 	}
 	if s.HeapInUse() == 0 || s.Go.Goroutines == 0 || s.Time.IsZero() || s.Samples == 0 {
 		t.Errorf("go %+v, time %v, samples %d", s.Go, s.Time, s.Samples)

@@ -3,6 +3,7 @@ package memguard
 import (
 	"log/slog"
 
+	"go.opentelemetry.io/otel/log"
 	"go.opentelemetry.io/otel/metric"
 )
 
@@ -61,6 +62,14 @@ func WithGoMemLimit(ratio float64) Option {
 	return optionFunc(func(s *settings) { s.setRatio("WithGoMemLimit", ratio) })
 }
 
+// WithBlackBox sets the size in bytes of the file that keeps the last samples
+// for the next start, 32 KiB to 16 MiB; 0 is none, and no crash output either.
+// MEMGUARD_BLACKBOX. Default: 256 KiB, which is about an hour in outline and
+// its last four seconds or more in full.
+func WithBlackBox(bytes int64) Option {
+	return optionFunc(func(s *settings) { s.setBlackBox("WithBlackBox", bytes) })
+}
+
 // WithLogger sets the logger. Default: slog.Default at the time of Start.
 func WithLogger(l *slog.Logger) Option {
 	return optionFunc(func(s *settings) {
@@ -76,6 +85,24 @@ func WithMeterProvider(p metric.MeterProvider) Option {
 	return optionFunc(func(s *settings) {
 		if p != nil {
 			s.meterProvider = p
+		}
+	})
+}
+
+// WithSemconvContainerMetrics also exports container.memory.usage, available,
+// rss and working_set, the names of the OpenTelemetry semantic conventions
+// (v1.44), with the same values. In Prometheus three of them have the names
+// of cAdvisor's series: where both are scraped, sums count twice.
+func WithSemconvContainerMetrics() Option {
+	return optionFunc(func(s *settings) { s.semconv = true })
+}
+
+// WithLoggerProvider sets the OpenTelemetry provider of the events. Default:
+// the global one; an event before it is set is lost.
+func WithLoggerProvider(p log.LoggerProvider) Option {
+	return optionFunc(func(s *settings) {
+		if p != nil {
+			s.loggerProvider = p
 		}
 	})
 }

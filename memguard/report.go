@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"sync/atomic"
+	"time"
 
 	"github.com/memguard-dev/go-memguard/cgroupstat"
 	"github.com/memguard-dev/go-memguard/heapdump"
@@ -15,6 +16,7 @@ import (
 // must not stop the watch. What does not fit its queue is counted.
 type reporter struct {
 	logger  *slog.Logger
+	events  events
 	records chan record
 	done    chan struct{} // closed: write what is queued and end
 	ended   chan struct{}
@@ -22,18 +24,25 @@ type reporter struct {
 }
 
 type record struct {
+	time  time.Time
+	event string // its OpenTelemetry name; empty: none
 	level slog.Level
 	text  string
 	attrs []slog.Attr
 }
 
-func newReporter(l *slog.Logger) *reporter {
-	return &reporter{logger: l, records: make(chan record, 64), done: make(chan struct{}), ended: make(chan struct{})}
+func newReporter(l *slog.Logger, e events) *reporter {
+	return &reporter{logger: l, events: e, records: make(chan record, 64), done: make(chan struct{}), ended: make(chan struct{})}
 }
 
 func (r *reporter) log(level slog.Level, text string, attrs ...slog.Attr) {
+	r.event("", level, text, attrs...)
+}
+
+// event is a log record that is an OpenTelemetry event, too.
+func (r *reporter) event(name string, level slog.Level, text string, attrs ...slog.Attr) {
 	select {
-	case r.records <- record{level, text, attrs}:
+	case r.records <- record{time.Now(), name, level, text, attrs}:
 	default:
 		r.dropped.Add(1)
 	}
@@ -69,6 +78,9 @@ func (r *reporter) write(rec record) {
 		rec.attrs = append(rec.attrs, slog.Uint64("records_dropped", n))
 	}
 	r.logger.LogAttrs(context.Background(), rec.level, rec.text, rec.attrs...)
+	if rec.event != "" {
+		r.events.emit(rec)
+	}
 }
 
 // logStart is the one record that says what memguard found and will do.
@@ -177,6 +189,57 @@ func (g *Guard) tellDump(d heapdump.Dump, usage cgroupstat.Value) {
 		attrs = append(attrs, slog.Any("top", topTexts(d.Top)))
 	}
 	g.reporter.log(slog.LevelWarn, "memguard: heap dump written", attrs...)
+}
+
+// tellExit is about an earlier run.
+func (g *Guard) tellExit(e *PreviousExit) {
+	level := slog.LevelInfo
+	if e.Kind == ExitOOMSuspected || e.Kind == ExitCrash {
+		level = slog.LevelWarn
+	}
+	attrs := []slog.Attr{
+		slog.String("kind", string(e.Kind)), slog.String("summary", e.Summary), slog.Time("ended", e.Time),
+		slog.String("run", e.Run), slog.Any("reasons", e.Reasons),
+	}
+	for _, a := range []slog.Attr{
+		slog.String("bucket", e.Bucket), slog.String("file", e.File), slog.String("crash_file", e.CrashFile),
+	} {
+		if a.Value.String() != "" {
+			attrs = append(attrs, a)
+		}
+	}
+	if c := e.Culprit; c != nil {
+		attrs = append(attrs, slog.Any("culprit", topTexts([]heapdump.Site{*c})))
+	}
+	if n := len(e.Dumps); n > 0 {
+		attrs = append(attrs, slog.Int("dumps", n), slog.String("last_dump", e.Dumps[n-1].Path))
+	}
+	g.reporter.event(eventPreviousExit, level, "memguard: how the process before ended", attrs...)
+}
+
+// tellOOMKill is about another process, for this one is still there.
+func (g *Guard) tellOOMKill(n, total uint64) {
+	g.reporter.event(eventOOMKill, slog.LevelWarn, "memguard: the kernel killed another process of this container for memory",
+		slog.Uint64("processes", n), slog.Uint64("oom_kill", total))
+}
+
+// tellSpike is about what no sample saw.
+func (g *Guard) tellSpike(height, sampled uint64, gap time.Duration, reached []Threshold) {
+	level := slog.LevelInfo
+	if len(reached) > 0 {
+		level = slog.LevelWarn
+	}
+	g.reporter.event(eventSpike, level, "memguard: usage rose and fell between two samples",
+		slog.String("peak", mebibytes(height)), slog.String("sampled", mebibytes(sampled)),
+		slog.Duration("within", gap), slog.Any("thresholds_reached", thresholdTexts(reached)))
+}
+
+func thresholdTexts(list []Threshold) []string {
+	texts := make([]string, len(list))
+	for i, t := range list {
+		texts[i] = t.String()
+	}
+	return texts
 }
 
 // topTexts is a line for each site: function, place, bytes in use, growth

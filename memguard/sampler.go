@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/memguard-dev/go-memguard/cgroupstat"
+	"github.com/memguard-dev/go-memguard/internal/blackbox"
 	"github.com/memguard-dev/go-memguard/internal/sample"
 )
 
@@ -42,6 +43,9 @@ type sampler struct {
 	outcomes    chan outcome
 	waker       *waker
 	woken       wakeTargetKey // what the waker follows
+	between     between
+	observed    observed      // what the doctor is told next
+	processAt   time.Duration // when the process was last read
 }
 
 // wakeTargetKey tells whether the waker's target is still right.
@@ -71,18 +75,27 @@ func (s *sampler) run(ctx context.Context) {
 			// The timer runs on: nothing but time decides the next sample.
 			s.watch = s.watch.dumped(o.line, time.Since(s.start), o.ok)
 		case <-timer.C:
-			next := s.tick()
+			next := s.beat()
 			timer.Reset(next)
 			due = time.Since(s.start) + next
 		case <-s.waker.wakes:
 			// What the kernel tells brings the next sample forward, never back.
-			next := s.tick()
+			next := s.beat()
 			if now := time.Since(s.start); now+next < due {
 				timer.Reset(next)
 				due = now + next
 			}
 		}
 	}
+}
+
+// beat is a tick and what it took.
+func (s *sampler) beat() time.Duration {
+	began := time.Now()
+	next := s.tick()
+	s.guard.period.Store(int64(next))
+	s.guard.busy.Add(int64(time.Since(began)))
+	return next
 }
 
 // tick takes one sample, acts on it, and gives the time to the next.
@@ -99,7 +112,9 @@ func (s *sampler) tick() time.Duration {
 		return s.pace.ceiling
 	}
 	s.guard.faults.set(partUsage, nil)
+	s.stamp(since)
 	usage := s.last.Usage.Or(0)
+	s.between.saw(usage)
 	distance, ok := s.watch.distance(s.policy, s.reading(since, usage))
 	probable := usage - min(usage, s.reclaimable)
 	s.ascent.add(since, probable)
@@ -108,14 +123,18 @@ func (s *sampler) tick() time.Duration {
 	// to decide.
 	near := distance == 0 || distance < s.pace.reach(s.pace.ceiling) && s.reclaimable >= s.pace.reach(s.pace.floor)
 	if ok && !near && !s.hurries(since, probable) {
+		s.record(blackbox.Usage)
 		return s.sleep(distance, ok)
 	}
 	err := s.source.stat(&s.last)
 	s.guard.faults.set(partStat, err)
 	if err != nil {
+		s.record(blackbox.Usage)
 		s.ease()
 		return s.pace.ceiling
 	}
+	s.closer(since)
+	s.record(blackbox.Full)
 	return s.judge(since, s.basis.of(&s.last))
 }
 
@@ -126,6 +145,7 @@ func (s *sampler) judge(since time.Duration, basis cgroupstat.Value) time.Durati
 		s.ease()
 		return s.pace.ceiling
 	}
+	s.observed.highest = max(s.observed.highest, s.last.Unreclaimable().Or(0))
 	s.reclaimable = s.last.Usage.Or(n) - min(n, s.last.Usage.Or(n))
 	if s.lastFull == since {
 		s.ascent.add(since, n)
@@ -139,6 +159,7 @@ func (s *sampler) judge(since time.Duration, basis cgroupstat.Value) time.Durati
 		if s.lastFull != since {
 			s.full(since)
 		}
+		s.guard.flight.crossed(&s.last, n, s.targets.thresholds[d.line].At(s.limit.Bytes))
 		s.guard.crossed(crossing{
 			line: d.line, grew: d.grew, basis: n,
 			threshold: s.targets.thresholds[d.line], sample: s.last, limit: s.limit,
@@ -170,19 +191,20 @@ func (s *sampler) full(since time.Duration) {
 	g.samples.Add(1)
 	s.follow()
 	// A field, not a variable, since that would be on the heap.
-	s.last = sample.Sample{
-		UnixNano: s.start.Add(since).UnixNano(),
-		Since:    since,
-		Limit:    s.limit.Bytes,
-	}
+	s.last = sample.Sample{Limit: s.limit.Bytes}
+	s.stamp(since)
 	s.source.full(&s.last, g.faults.set)
+	s.goMem.overlook(&s.last.Go)
 	if r := s.source.cgroup; r != s.reader {
 		s.reader = r
 		g.located(r.Location())
 	}
 	s.gcCost.observe(&s.last.Go)
-	s.lastFull = since
+	s.lastFull, s.processAt = since, since
 	g.published.store(&s.last)
+	s.record(blackbox.Full)
+	s.lookBetween()
+	s.consult()
 	s.followWakes()
 }
 

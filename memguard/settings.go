@@ -12,9 +12,11 @@ import (
 	"time"
 
 	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/log"
 	"go.opentelemetry.io/otel/metric"
 
 	"github.com/memguard-dev/go-memguard/cgroupstat"
+	"github.com/memguard-dev/go-memguard/internal/blackbox"
 	"github.com/memguard-dev/go-memguard/internal/quantity"
 )
 
@@ -29,6 +31,7 @@ const (
 	envDumpKeep    = "MEMGUARD_DUMP_KEEP"
 	envDumpBytes   = "MEMGUARD_DUMP_MAX_BYTES"
 	envGoMemLimit  = "MEMGUARD_GOMEMLIMIT"
+	envBlackBox    = "MEMGUARD_BLACKBOX"
 )
 
 const (
@@ -57,9 +60,13 @@ type settings struct {
 	keep          setting[int]
 	maxBytes      setting[int64]
 	ratio         setting[float64] // 0: off
+	boxBytes      setting[int64]   // 0: off
 	logger        *slog.Logger
 	meterProvider metric.MeterProvider
-	errs          []error
+	semconv       bool // container.memory.* too
+	// loggerProvider takes events.
+	loggerProvider log.LoggerProvider
+	errs           []error
 
 	// Seams of the tests; the defaults are the real things.
 	locate func() (cgroupstat.Location, error)
@@ -73,21 +80,23 @@ type settings struct {
 // resolve applies options, then the environment over them.
 func resolve(opts []Option, lookup func(string) (string, bool)) *settings {
 	s := &settings{
-		thresholds:    setting[[]Threshold]{[]Threshold{Percent(80)}, "default"},
-		basis:         setting[Basis]{Unreclaimable, "default"},
-		podInfo:       setting[string]{"", "default"},
-		dumpDir:       setting[string]{"", "default"},
-		keep:          setting[int]{defaultKeep, "default"},
-		maxBytes:      setting[int64]{defaultMaxBytes, "default"},
-		ratio:         setting[float64]{defaultRatio, "default"},
-		logger:        slog.Default(),
-		meterProvider: otel.GetMeterProvider(),
-		locate:        cgroupstat.Locate,
-		policy:        defaultPolicy,
-		pace:          defaultPace,
-		haste:         defaultHaste,
-		calm:          defaultCalm,
-		now:           time.Now,
+		thresholds:     setting[[]Threshold]{[]Threshold{Percent(80)}, "default"},
+		basis:          setting[Basis]{Unreclaimable, "default"},
+		podInfo:        setting[string]{"", "default"},
+		dumpDir:        setting[string]{"", "default"},
+		keep:           setting[int]{defaultKeep, "default"},
+		maxBytes:       setting[int64]{defaultMaxBytes, "default"},
+		ratio:          setting[float64]{defaultRatio, "default"},
+		boxBytes:       setting[int64]{blackbox.DefaultBytes, "default"},
+		logger:         slog.Default(),
+		meterProvider:  otel.GetMeterProvider(),
+		loggerProvider: otel.GetLoggerProvider(),
+		locate:         cgroupstat.Locate,
+		policy:         defaultPolicy,
+		pace:           defaultPace,
+		haste:          defaultHaste,
+		calm:           defaultCalm,
+		now:            time.Now,
 	}
 	for _, o := range opts {
 		if o != nil {
@@ -114,6 +123,7 @@ func (s *settings) environment(lookup func(string) (string, bool)) {
 		{envDumpKeep, s.envDumpKeep},
 		{envDumpBytes, s.envDumpBytes},
 		{envGoMemLimit, s.envGoMemLimit},
+		{envBlackBox, s.envBlackBox},
 	} {
 		if text, ok := lookup(v.name); ok && strings.TrimSpace(text) != "" {
 			v.apply(v.name, strings.TrimSpace(text))
@@ -253,6 +263,33 @@ func (s *settings) setRatio(origin string, ratio float64) {
 		return
 	}
 	s.ratio = setting[float64]{ratio, origin}
+}
+
+func (s *settings) envBlackBox(name, text string) {
+	if strings.EqualFold(text, "off") {
+		s.boxBytes = setting[int64]{0, name}
+		return
+	}
+	n, err := quantity.Parse(text)
+	if err != nil || !s.setBoxBytes(int64(min(n, math.MaxInt64)), name) {
+		s.fail(name, fmt.Errorf("%.32q: accepted are off and a size from 32Ki to 16Mi", text))
+	}
+}
+
+func (s *settings) setBlackBox(origin string, bytes int64) {
+	if bytes != 0 && !s.setBoxBytes(bytes, origin) {
+		s.fail(origin, fmt.Errorf("%d bytes: accepted are 32 KiB to 16 MiB, or 0 for off", bytes))
+		return
+	}
+	s.boxBytes = setting[int64]{bytes, origin}
+}
+
+func (s *settings) setBoxBytes(n int64, origin string) bool {
+	if n < blackbox.MinBytes || n > blackbox.MaxBytes {
+		return false
+	}
+	s.boxBytes = setting[int64]{n, origin}
+	return true
 }
 
 // validRatio is false for NaN too.

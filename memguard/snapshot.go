@@ -5,6 +5,7 @@ import (
 
 	"github.com/memguard-dev/go-memguard/cgroupstat"
 	"github.com/memguard-dev/go-memguard/heapdump"
+	"github.com/memguard-dev/go-memguard/internal/breakdown"
 	"github.com/memguard-dev/go-memguard/internal/gomem"
 	"github.com/memguard-dev/go-memguard/internal/procmem"
 	"github.com/memguard-dev/go-memguard/internal/sample"
@@ -27,9 +28,6 @@ type ProcessMemory = procmem.Mem
 
 // GoMemory is the Go runtime's account of itself (runtime/metrics).
 type GoMemory = gomem.Mem
-
-// Part is one kind's share of the usage; [Snapshot.Breakdown].
-type Part = sample.Part
 
 // Snapshot is what memguard knew at one instant, at most a quarter of a
 // second ago. Sizes are in bytes; what the kernel does not tell is absent.
@@ -64,6 +62,16 @@ type Snapshot struct {
 	Pressure cgroupstat.Pressure `json:"pressure,omitzero"`
 	Process  ProcessMemory       `json:"process"`
 	Go       GoMemory            `json:"go"`
+	// Breakdown splits the usage up; zero where nothing is known of it.
+	Breakdown Breakdown `json:"breakdown,omitzero"`
+	// Findings say what is wrong, what matters most first; healthy if nothing
+	// is. They are seconds old; empty before the first diagnosis.
+	Findings []Finding `json:"findings,omitempty"`
+	// Trends are what rises steadily, TimeToLimit when it meets the limit; nil
+	// where nothing rises. Sizing is what limit and request should be.
+	Trends      []Trend      `json:"trends,omitempty"`
+	TimeToLimit *TimeToLimit `json:"time_to_limit,omitempty"`
+	Sizing      *Sizing      `json:"sizing,omitempty"`
 	// LastDump is the last complete dump of this run; nil before the first.
 	LastDump *heapdump.Dump `json:"last_dump,omitempty"`
 	// Samples counts readings, Errors failed ones by what failed.
@@ -89,16 +97,6 @@ func (s *Snapshot) HeapInUse() uint64 { return s.Go.HeapInUse() }
 // free memory not returned, stacks, cgo and mapped files. It is negative while
 // heap spans have pages that were never touched; ok is false without an RSS.
 func (s *Snapshot) Gap() (bytes int64, ok bool) { return s.sample.Gap() }
-
-// Breakdown splits the usage into anon, shmem, file, kernel, sock and other,
-// whose sum is exactly the usage; nil where no cgroup tells.
-func (s *Snapshot) Breakdown() []Part {
-	parts, ok := s.sample.Breakdown()
-	if !ok {
-		return nil
-	}
-	return parts[:]
-}
 
 // Snapshot copies the last sample without locking, reading a file or waiting.
 func (g *Guard) Snapshot() Snapshot {
@@ -128,6 +126,11 @@ func (g *Guard) Snapshot() Snapshot {
 		Samples:       g.samples.Load(),
 		Failing:       g.faults.active(),
 		sample:        last,
+	}
+	a := g.doctor.latest.Load()
+	out.Breakdown, _ = breakdown.Of(&last, a.lastSurvey())
+	if a != nil {
+		out.Findings, out.Trends, out.TimeToLimit, out.Sizing = a.Findings, a.Trends, a.TimeToLimit, a.Sizing
 	}
 	for _, t := range g.targets.Load().thresholds {
 		out.Thresholds = append(out.Thresholds, ThresholdState{t, t.At(out.Limit.Bytes)})

@@ -153,7 +153,7 @@ func (s *source) full(dst *sample.Sample, fault func(part, error)) {
 		fault(partStat, s.cgroup.Stat(&dst.Stat))
 		dst.Peak, err = s.cgroup.Peak()
 		fault(partEvents, errors.Join(err, s.cgroup.Events(&dst.Events)))
-		_, err = s.cgroup.Pressure(&dst.Pressure)
+		dst.HasPressure, err = s.cgroup.Pressure(&dst.Pressure)
 		fault(partPressure, err)
 	}
 	if s.process != nil && s.scope != sample.Process {
@@ -162,6 +162,18 @@ func (s *source) full(dst *sample.Sample, fault func(part, error)) {
 	if s.scope != sample.Runtime {
 		s.runtime.Read(&dst.Go)
 	}
+}
+
+// own reads the runtime's account, and the kernel's of this process where
+// that is asked for.
+func (s *source) own(dst *sample.Sample, process bool) error {
+	if s.scope != sample.Runtime {
+		s.runtime.Read(&dst.Go)
+	}
+	if process && s.process != nil && s.scope != sample.Process {
+		return s.process.Read(&dst.Process)
+	}
+	return nil
 }
 
 func (s *source) close() error {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/memguard-dev/go-memguard/heapdump"
+	"github.com/memguard-dev/go-memguard/internal/blackbox"
 )
 
 // running is the one guard of the process: GOMEMLIMIT belongs to the process.
@@ -55,7 +56,7 @@ func release(g *Guard) {
 }
 
 func newGuard(s *settings) (*Guard, error) {
-	g := &Guard{settings: s, reporter: newReporter(s.logger)}
+	g := &Guard{settings: s, reporter: newReporter(s.logger, newEvents(s.loggerProvider))}
 	g.faults.tell = g.tellFault
 	g.ctx, g.cancel = context.WithCancel(context.Background())
 	var missing []error
@@ -77,15 +78,26 @@ func newGuard(s *settings) (*Guard, error) {
 		policy: s.policy, pace: s.pace, hurry: s.haste, rest: s.calm, basis: s.basis.value,
 		start: s.now(), outcomes: make(chan outcome), waker: newWaker(g),
 	}
+	g.doctor = newDoctor(g)
 	g.sampler.full(time.Since(g.sampler.start))
 	g.sampler.baseline = g.sampler.last.Go.Goroutines
 
+	header, err := identify(g.sampler.start)
+	if err != nil {
+		missing = append(missing, err)
+	}
 	d := newDumper(g)
-	d.store, err = openStore(s, d.collector.collect)
+	d.store, err = openStore(s, header.Run, d.collector.collect)
 	if err != nil {
 		missing = append(missing, err)
 	} else {
 		g.dumper = d
+	}
+	if g.dumper != nil && s.boxBytes.value > 0 {
+		if g.flight, err = newFlight(g, d.store, header); err != nil {
+			missing = append(missing, err)
+		}
+		g.sampler.record(blackbox.Full)
 	}
 	g.meters, err = newMeters(g)
 	if err != nil {
@@ -97,6 +109,9 @@ func newGuard(s *settings) (*Guard, error) {
 	}
 	// From here on everything belongs to its goroutine.
 	g.logStart(missing)
+	if exit := g.previous.Load(); exit != nil {
+		g.tellExit(exit)
+	}
 	go g.reporter.run()
 	if g.dumper != nil {
 		g.wg.Go(func() { g.dumper.run(g.ctx) })
@@ -105,9 +120,14 @@ func newGuard(s *settings) (*Guard, error) {
 		g.wg.Go(func() { g.dumper.collector.run(g.ctx) })
 		g.wg.Go(func() { g.dumper.assistant.run(g.ctx) })
 	}
+	if g.flight != nil {
+		g.wg.Go(func() { g.flight.box.Run(g.ctx) })
+		g.wg.Go(func() { g.faults.set(partRetention, g.flight.retain()) })
+	}
 	if ok {
 		g.wg.Go(func() { g.followPodInfo(g.ctx, dir, base) })
 	}
+	g.wg.Go(func() { g.doctor.run(g.ctx) })
 	g.wg.Go(func() { g.sampler.waker.run(g.ctx, watcher) })
 	g.wg.Go(func() { g.sampler.run(g.ctx) })
 	return g, s.err()
@@ -133,8 +153,8 @@ func (s *settings) podInfoDir() (dir string, ok bool, err error) {
 
 // openStore opens the configured directory, or the default one when that
 // cannot be used.
-func openStore(s *settings, gc func()) (*heapdump.Store, error) {
-	options := heapdump.Options{Keep: s.keep.value, MaxBytes: s.maxBytes.value, GC: gc}
+func openStore(s *settings, run string, gc func()) (*heapdump.Store, error) {
+	options := heapdump.Options{Keep: s.keep.value, MaxBytes: s.maxBytes.value - s.boxBudget(), Run: run, GC: gc}
 	if dir := s.dumpDir.value; dir != "" {
 		store, err := heapdump.Open(dir, options)
 		if err == nil {

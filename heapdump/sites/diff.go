@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"slices"
+
+	"github.com/memguard-dev/go-memguard/internal/inuse"
 )
 
 // Difference is what changed from a base profile to a peak profile.
@@ -63,17 +65,17 @@ func Diff(base, peak io.Reader, n int) (Difference, error) {
 		delete(from.sites, key)
 		switch bytes := now.Bytes - was.Bytes; {
 		case bytes > 0:
-			d.Grown = addCapped(d.Grown, bytes)
+			d.Grown = inuse.AddCapped(d.Grown, bytes)
 			d.Sites = append(d.Sites, Growth{
 				Function: now.Function, File: now.File, Line: now.Line,
 				Bytes: bytes, Objects: now.Objects - was.Objects, From: was.Bytes, To: now.Bytes,
 			})
 		case bytes < 0:
-			d.Shrunk = addCapped(d.Shrunk, -bytes)
+			d.Shrunk = inuse.AddCapped(d.Shrunk, -bytes)
 		}
 	}
 	for _, gone := range from.sites {
-		d.Shrunk = addCapped(d.Shrunk, gone.Bytes)
+		d.Shrunk = inuse.AddCapped(d.Shrunk, gone.Bytes)
 	}
 	for i := range d.Sites {
 		d.Sites[i].Share = float64(d.Sites[i].Bytes) / float64(d.Grown)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/pprof/profile"
 	"github.com/memguard-dev/go-memguard/internal/heapprofile"
+	"github.com/memguard-dev/go-memguard/internal/inuse"
 )
 
 func TestDiff(t *testing.T) {
@@ -66,7 +67,7 @@ func TestDiffErrors(t *testing.T) {
 	}{
 		"not heap":   {func() io.Reader { return encoded(t, synthetic("samples")) }, ErrNotHeapProfile},
 		"no symbols": {func() io.Reader { return encoded(t, synthetic("inuse_space", synthStack{[]int64{1}, "-"})) }, ErrNoSymbols},
-		"too large":  {func() io.Reader { return io.LimitReader(zeros{}, maxProfile+1) }, ErrTooLarge},
+		"too large":  {func() io.Reader { return io.LimitReader(zeros{}, inuse.MaxSize+1) }, ErrTooLarge},
 		"unreadable": {func() io.Reader { return torn{} }, io.ErrUnexpectedEOF},
 	} {
 		if d, err := Diff(c.bad(), good(), 1); !errors.Is(err, c.want) || !strings.Contains(err.Error(), "base") || d.Sites != nil {

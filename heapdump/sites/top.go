@@ -8,11 +8,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
-	"math"
 	"slices"
-	"strings"
-
-	"github.com/google/pprof/profile"
 )
 
 // Site is a line of code and the memory in use that was allocated there.
@@ -59,53 +55,4 @@ func first[T any](list []T, n int) []T {
 		list = slices.Clip(list[:n])
 	}
 	return list
-}
-
-// siteOf finds the innermost frame outside the runtime; a stack that is all
-// runtime counts for its innermost frame.
-func siteOf(s *profile.Sample) Site {
-	innermost := Site{Function: "[unknown]"} // a sample without a stack
-	for i, loc := range s.Location {
-		frames := loc.Line // innermost inlined call first
-		if len(frames) == 0 {
-			frames = []profile.Line{{}}
-		}
-		for j, frame := range frames {
-			site := Site{Line: frame.Line}
-			if f := frame.Function; f != nil && f.Name != "" {
-				site.Function, site.File = withoutTypeArgs(f.Name), f.Filename
-			} else {
-				site.Function = fmt.Sprintf("0x%x", loc.Address)
-			}
-			if !isRuntime(site.Function) {
-				return site
-			}
-			if i == 0 && j == 0 {
-				innermost = site
-			}
-		}
-	}
-	return innermost
-}
-
-// withoutTypeArgs names a generic function as runtime.Frame does. Other
-// writers of profiles name its arguments, or how they are laid out.
-func withoutTypeArgs(function string) string {
-	begin, end := strings.IndexByte(function, '['), strings.LastIndexByte(function, ']')
-	if begin < 0 || end < begin {
-		return function
-	}
-	return function[:begin] + "[...]" + function[end+1:]
-}
-
-func isRuntime(function string) bool {
-	return strings.HasPrefix(function, "runtime.") || strings.HasPrefix(function, "internal/runtime/")
-}
-
-// addCapped adds values of 0 and more, and stays at the largest one.
-func addCapped(a, b int64) int64 {
-	if a > math.MaxInt64-b {
-		return math.MaxInt64
-	}
-	return a + b
 }

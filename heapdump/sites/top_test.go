@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/google/pprof/profile"
+	"github.com/memguard-dev/go-memguard/internal/inuse"
 )
 
 // synthetic makes a heap profile; each stack is "bytes leaf caller ...".
@@ -112,7 +113,7 @@ func TestTopErrors(t *testing.T) {
 		return &b
 	}
 	long := synthetic("inuse_space")
-	long.DropFrames = strings.Repeat("a", maxFramesExpr+1)
+	long.DropFrames = strings.Repeat("a", inuse.MaxFramesExpr+1)
 	nameless := synthetic("inuse_space", synthStack{[]int64{10}, "a.F"})
 	nameless.Function[0].Name = ""
 	for name, c := range map[string]struct {
@@ -120,9 +121,9 @@ func TestTopErrors(t *testing.T) {
 		want error
 	}{
 		"not heap":      {encoded(t, synthetic("samples cpu", synthStack{[]int64{1, 1}, "a.F"})), ErrNotHeapProfile},
-		"bomb":          {packed(io.LimitReader(zeros{}, maxProfile+1)), ErrTooLarge},
-		"plain":         {io.LimitReader(zeros{}, maxProfile+1), ErrTooLarge},
-		"bomb in bomb":  {packed(packed(io.LimitReader(zeros{}, maxProfile*4))), nil},
+		"bomb":          {packed(io.LimitReader(zeros{}, inuse.MaxSize+1)), ErrTooLarge},
+		"plain":         {io.LimitReader(zeros{}, inuse.MaxSize+1), ErrTooLarge},
+		"bomb in bomb":  {packed(packed(io.LimitReader(zeros{}, inuse.MaxSize*4))), nil},
 		"nothing":       {strings.NewReader(""), nil},
 		"noise":         {strings.NewReader("\xff\xff\xff\xff"), nil},
 		"torn":          {io.LimitReader(packed(strings.NewReader("hello")), 12), io.ErrUnexpectedEOF},

@@ -97,3 +97,30 @@ func TestKernelContainerWithoutAVolume(t *testing.T) {
 		c.WaitOutput(t, part)
 	}
 }
+
+// A container is killed, and started again with the volume that survived it.
+func TestKernelContainerTellsHowItDiedBefore(t *testing.T) {
+	const limit = 128 * mebi
+	dumps := volume(t)
+	start := func(command ...string) *kerneltest.Container {
+		c := kerneltest.NewContainer(t, kerneltest.ContainerSpec{
+			Binary: victimBinary(t), Args: command, LimitBytes: limit,
+			Env:    []string{finer, "MEMGUARD_DUMP_DIR=/dumps", "OTEL_RESOURCE_ATTRIBUTES=k8s.pod.name=shop-0,k8s.container.name=shop"},
+			Mounts: []kerneltest.Mount{{Source: dumps, Target: "/dumps"}},
+		})
+		c.Start(t)
+		return c
+	}
+	if exit := start(args("leak -rate 40MiB -object 1KiB")...).Wait(t); exit.Code != 137 || exit.OOMKills == 0 {
+		t.Fatalf("exit %+v, want a kill by the kernel", exit)
+	}
+	again := start("idle")
+	for _, part := range []string{"how the process before ended", "oom_suspected", "go_heap", "leakRequestContexts"} {
+		again.WaitOutput(t, part)
+	}
+	e := newestExit(t, dumps)
+	t.Logf("%s (%s)", e.Summary, strings.Join(e.Reasons, "; "))
+	if e.PID != 1 || e.Pod != "shop-0" || e.Container != "shop" || e.Limit.Or(0) != limit {
+		t.Errorf("process %d of %s/%s, limit %v", e.PID, e.Pod, e.Container, e.Limit)
+	}
+}

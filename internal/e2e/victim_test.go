@@ -2,10 +2,12 @@ package e2e
 
 import (
 	"encoding/json"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -26,6 +28,8 @@ const mebi = 1 << 20
 // default leaves 200 samples, and so an error of 7 % in one run, which is too
 // much to hold a single run against 80 %.
 const finer = "GODEBUG=memprofilerate=131072"
+
+var rounds = flag.Int("rounds", 1, "how often to repeat what is told of ends")
 
 // patience is how long a test waits for a kernel, a slow emulated one included.
 const patience = 90 * time.Second
@@ -49,8 +53,15 @@ func victimBinary(t *testing.T) string {
 // startVictim starts it in the group, guarded, with a dump directory of its own.
 func startVictim(t *testing.T, g *kerneltest.Group, env []string, args ...string) *victim {
 	t.Helper()
+	return startWrapped(t, g, env, nil, args...)
+}
+
+// startWrapped has another program start it.
+func startWrapped(t *testing.T, g *kerneltest.Group, env, wrapper []string, args ...string) *victim {
+	t.Helper()
 	v := &victim{t: t, dumps: t.TempDir(), ended: make(chan struct{})}
-	v.cmd = exec.Command(victimBinary(t), args...)
+	command := slices.Concat(wrapper, []string{victimBinary(t)}, args)
+	v.cmd = exec.Command(command[0], command[1:]...)
 	v.cmd.Env = append(append(os.Environ(), finer, "MEMGUARD_DUMP_DIR="+v.dumps), env...)
 	v.cmd.Stdout, v.cmd.Stderr = &v.stdout, &v.stderr
 	g.Start(t, v.cmd)
@@ -179,7 +190,7 @@ func everythingIsComplete(t *testing.T, dir string) {
 			} else {
 				parse(t, path)
 			}
-		case strings.HasSuffix(e.Name(), ".json"):
+		case strings.HasPrefix(e.Name(), "heap-") && strings.HasSuffix(e.Name(), ".json"):
 			readManifest(t, path)
 		}
 	}

@@ -47,6 +47,10 @@ type Mem struct {
 	// GCCPU and TotalCPU are estimated CPU times (/cpu/classes/gc/total, /cpu/classes/total).
 	GCCPU    time.Duration `json:"gc_cpu_ns"`
 	TotalCPU time.Duration `json:"total_cpu_ns"`
+	// IdleCPU is the part of TotalCPU that nothing used (/cpu/classes/idle).
+	IdleCPU time.Duration `json:"idle_cpu_ns"`
+	// Allocs is all that was ever allocated on the heap (/gc/heap/allocs).
+	Allocs uint64 `json:"allocs_bytes"`
 	// Goroutines is the number of live goroutines (/sched/goroutines).
 	Goroutines uint64 `json:"goroutines"`
 }
@@ -107,6 +111,8 @@ var fields = []field{
 	intField("/gc/limiter/last-enabled:gc-cycle", func(m *Mem) *uint64 { return &m.LimiterLastCycle }),
 	secondsField("/cpu/classes/gc/total:cpu-seconds", func(m *Mem) *time.Duration { return &m.GCCPU }),
 	secondsField("/cpu/classes/total:cpu-seconds", func(m *Mem) *time.Duration { return &m.TotalCPU }),
+	secondsField("/cpu/classes/idle:cpu-seconds", func(m *Mem) *time.Duration { return &m.IdleCPU }),
+	intField("/gc/heap/allocs:bytes", func(m *Mem) *uint64 { return &m.Allocs }),
 	intField("/sched/goroutines:goroutines", func(m *Mem) *uint64 { return &m.Goroutines }),
 }
 

@@ -21,7 +21,11 @@ const modulePath = "github.com/memguard-dev/go-memguard"
 type Binary struct {
 	Pkg  string   // main package: from the root of the module, or its import path
 	Args []string // further arguments of go build
+	CGo  bool     // with cgo, linked statically all the same
 }
+
+// static are the arguments that link C in.
+const static = "-ldflags=-linkmode=external -extldflags=-static"
 
 // name is what the program is called inside the virtual machine.
 func (b Binary) name() string {
@@ -45,11 +49,22 @@ var builds sync.Map // of key to func() (string, error)
 // virtual machine it returns the one built outside.
 func Build(t testing.TB, pkg string, args ...string) string {
 	t.Helper()
-	b := Binary{Pkg: pkg, Args: args}
+	return Binary{Pkg: pkg, Args: args}.Build(t)
+}
+
+// Build is Build for a program that may need cgo.
+func (b Binary) Build(t testing.TB) string {
+	t.Helper()
+	if b.CGo {
+		b.Args = append([]string{static}, b.Args...)
+		if _, err := exec.LookPath("gcc"); err != nil && os.Getenv(vmBinEnv) == "" {
+			Missing(t, "no C compiler: %v", err)
+		}
+	}
 	if dir := os.Getenv(vmBinEnv); dir != "" {
 		path := filepath.Join(dir, b.name())
 		if _, err := os.Stat(path); err != nil {
-			t.Fatalf("kerneltest: %s was not brought into the virtual machine: %v", pkg, err)
+			t.Fatalf("kerneltest: %s was not brought into the virtual machine: %v", b.Pkg, err)
 		}
 		return path
 	}
@@ -59,7 +74,7 @@ func Build(t testing.TB, pkg string, args ...string) string {
 	if _, err := exec.LookPath("go"); err != nil {
 		Missing(t, "no Go toolchain: %v", err)
 	}
-	once, _ := builds.LoadOrStore(b.Pkg+"\x00"+strings.Join(args, "\x00"),
+	once, _ := builds.LoadOrStore(b.Pkg+"\x00"+strings.Join(b.Args, "\x00"),
 		sync.OnceValues(func() (string, error) { return build(b) }))
 	path, err := once.(func() (string, error))()
 	if err != nil {
@@ -82,12 +97,12 @@ func build(b Binary) (string, error) {
 	// alone when it is up to date.
 	path := filepath.Join(cache, b.name())
 	args := append([]string{"build", "-o", path}, b.Args...)
-	return path, goCommand(cache, dir, append(args, ".")...)
+	return path, goCommand(cache, dir, b.CGo, append(args, ".")...)
 }
 
 // goCommand runs the go command in dir for a static linux binary; lock keeps
 // other test processes from the same work.
-func goCommand(lock, dir string, args ...string) error {
+func goCommand(lock, dir string, cgo bool, args ...string) error {
 	unlock, err := lockDir(lock)
 	if err != nil {
 		return err
@@ -95,7 +110,11 @@ func goCommand(lock, dir string, args ...string) error {
 	defer unlock()
 	cmd := exec.Command("go", args...)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=-buildvcs=false", "PWD="+dir)
+	enabled := "CGO_ENABLED=0"
+	if cgo {
+		enabled = "CGO_ENABLED=1"
+	}
+	cmd.Env = append(os.Environ(), enabled, "GOFLAGS=-buildvcs=false", "PWD="+dir)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	if err := cmd.Run(); err != nil {

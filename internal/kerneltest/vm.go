@@ -187,8 +187,12 @@ func (m *machine) handle(e vmwire.Event, now time.Duration) {
 	}
 }
 
-// log logs whole lines.
+// log logs whole lines, for who watches with -v; a test that fails is told
+// with its own output afterwards.
 func (m *machine) log(text string) {
+	if !testing.Verbose() {
+		return
+	}
 	m.line += text
 	if i := strings.LastIndexByte(m.line, '\n'); i >= 0 {
 		// A mark would make the output of the tests out here ambiguous.

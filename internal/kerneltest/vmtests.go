@@ -19,6 +19,9 @@ type VMTests struct {
 	Env      []string      // further environment of the tests
 	V1       bool          // cgroup v1 instead of v2
 	Timeout  time.Duration // of everything; default 10 minutes
+	// Output gets what the tests of a package printed; nil: nobody.
+	Output func(pkg, text string)
+	Flags  []string // further flags of the tests
 }
 
 // RunTestsInVM runs the tests of these packages that match the pattern in the
@@ -44,7 +47,8 @@ func (v VMTests) Do(t *testing.T) {
 		V1: v.V1, Timeout: v.Timeout,
 	}
 	for _, b := range v.Binaries {
-		spec.Binaries[b.name()] = Build(t, b.Pkg, b.Args...)
+		path := b.Build(t)
+		spec.Binaries[filepath.Base(path)] = path
 	}
 	for _, pkg := range v.Packages {
 		if err := v.add(&spec, t.TempDir(), relative(pkg)); err != nil {
@@ -53,6 +57,9 @@ func (v VMTests) Do(t *testing.T) {
 	}
 	for i, result := range RunVM(t, spec) {
 		pkg := relative(v.Packages[i])
+		if v.Output != nil {
+			v.Output(pkg, result.Output)
+		}
 		t.Run(pkg, func(t *testing.T) { report(t, result) })
 	}
 }
@@ -71,7 +78,7 @@ func (v VMTests) add(spec *VMSpec, tmp, pkg string) error {
 	name := strings.ReplaceAll(pkg, "/", "-") + ".test"
 	binary := filepath.Join(tmp, name)
 	dir := filepath.Join(root, pkg)
-	if err := goCommand(tmp, dir, "test", "-c", "-o", binary, "."); err != nil {
+	if err := goCommand(tmp, dir, false, "test", "-c", "-o", binary, "."); err != nil {
 		return err
 	}
 	if _, err := os.Stat(binary); err != nil {
@@ -89,10 +96,10 @@ func (v VMTests) add(spec *VMSpec, tmp, pkg string) error {
 	}
 	spec.Dirs[cwd+"/testdata"] = testdata
 	spec.Commands = append(spec.Commands, VMCommand{
-		Argv: []string{
+		Argv: append([]string{
 			name, "-test.v=test2json", "-test.run", v.Run,
 			"-test.timeout", (v.Timeout * 9 / 10).String(),
-		},
+		}, v.Flags...),
 		Env: append([]string{rigsEnv + "=" + rigsInside()}, v.Env...),
 		Dir: cwd,
 	})

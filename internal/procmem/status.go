@@ -111,3 +111,13 @@ func parseInt(digits []byte) (int64, error) {
 	}
 	return int64(n), nil
 }
+
+// ParseStatus fills m from the text of /proc/<pid>/status of any process, and
+// gives the program's name.
+func ParseStatus(text []byte, m *Mem) (name string, err error) {
+	line, _ := cutLine(text)
+	if rest, ok := bytes.CutPrefix(line, []byte("Name:\t")); ok {
+		name = string(rest)
+	}
+	return name, parseStatus(text, m)
+}

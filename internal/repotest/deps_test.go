@@ -16,6 +16,7 @@ var required = map[string]string{
 	"github.com/KimMachineGun/automemlimit": "sets GOMEMLIMIT from our limit",
 	"github.com/google/pprof":               "reads heap profiles back",
 	"go.opentelemetry.io/otel":              "the global MeterProvider, API only",
+	"go.opentelemetry.io/otel/log":          "the events, API only",
 	"go.opentelemetry.io/otel/metric":       "the instruments, API only",
 	"go.uber.org/goleak":                    "tests: no goroutine is left",
 	"golang.org/x/sys":                      "system calls",
@@ -98,7 +99,9 @@ func TestImports(t *testing.T) {
 			direct: []string{"log/"},
 		},
 		{
-			pkg:    "memguard",
+			pkg: "memguard",
+			// What the page needs is for those who show it.
+			reach:  []string{module + "/memguard/memguardhttp/", module + "/internal/flame/", module + "/internal/chart/", "html/template/", "github.com/google/"},
 			direct: []string{"net/http/", module + "/memguard/"},
 		},
 	} {

@@ -37,6 +37,8 @@ type Part struct {
 // second result is false where there is no cgroup to tell. memory.stat may
 // lag behind the usage by up to two seconds, so a part is cut where the parts
 // before it have filled the usage already, and what no part explains is Other.
+// Of that, anonymous memory of this process that memory.stat does not have yet
+// is Anon: /proc/self/status does not lag.
 func (s *Sample) Breakdown() ([kinds]Part, bool) {
 	var parts [kinds]Part
 	usage, ok := s.Usage.Get()
@@ -49,7 +51,7 @@ func (s *Sample) Breakdown() ([kinds]Part, bool) {
 	if file < shmem {
 		file = shmem
 	}
-	want := [kinds]uint64{Anon: get(cgroupstat.Anon), Shmem: shmem, File: file - shmem, Kernel: s.kernel()}
+	want := [kinds]uint64{Anon: get(cgroupstat.Anon), Shmem: shmem, File: file - shmem, Kernel: s.Kernel().Or(0)}
 	// tcp buffers of v1 have a counter of their own outside of the usage; v1
 	// is told by what only it has.
 	if s.Stat.Get(cgroupstat.Slab).IsZero() {
@@ -66,17 +68,24 @@ func (s *Sample) Breakdown() ([kinds]Part, bool) {
 		parts[k] = Part{Kind: k, Bytes: bytes}
 		rest -= bytes
 	}
+	if own := s.Process.RSSAnon.Or(0); own > parts[Anon].Bytes {
+		late := min(own-parts[Anon].Bytes, parts[Other].Bytes)
+		parts[Anon].Bytes += late
+		parts[Other].Bytes -= late
+	}
 	return parts, true
 }
 
-// kernel is memory.stat's kernel, or before Linux 5.18 the sum of the parts it names.
-func (s *Sample) kernel() uint64 {
+// Kernel is memory.stat's kernel, or before Linux 5.18 the sum of the parts it names.
+func (s *Sample) Kernel() cgroupstat.Value {
 	if n, ok := s.Stat.Get(cgroupstat.Kernel).Get(); ok {
-		return n
+		return cgroupstat.Of(n)
 	}
-	var sum uint64
-	for _, k := range []cgroupstat.Key{cgroupstat.KernelStack, cgroupstat.Slab, cgroupstat.PerCPU, cgroupstat.PageTables} {
-		sum += s.Stat.Get(k).Or(0)
+	var sum cgroupstat.Value
+	for _, k := range [...]cgroupstat.Key{cgroupstat.KernelStack, cgroupstat.Slab, cgroupstat.PerCPU, cgroupstat.PageTables} {
+		if n, ok := s.Stat.Get(k).Get(); ok {
+			sum = cgroupstat.Of(sum.Or(0) + n)
+		}
 	}
 	return sum
 }

@@ -70,8 +70,10 @@ type Sample struct {
 	Stat     cgroupstat.Stat     `json:"stat"`
 	Events   cgroupstat.Events   `json:"events"`
 	Pressure cgroupstat.Pressure `json:"pressure,omitzero"`
-	Process  procmem.Mem         `json:"process"`
-	Go       gomem.Mem           `json:"go"`
+	// HasPressure tells a kernel that measures it from one that does not.
+	HasPressure bool        `json:"-"`
+	Process     procmem.Mem `json:"process"`
+	Go          gomem.Mem   `json:"go"`
 }
 
 // Time is the wall clock time of the sample.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"sync/atomic"
 	"time"
 )
 
@@ -29,22 +30,32 @@ func leakMode(flags *flag.FlagSet) work {
 	base := sizeFlag(flags, "base", 0, "bytes of small linked objects to hold from the start")
 	most := sizeFlag(flags, "max", 0, "stop leaking here and hold; 0 = never")
 	settle := flags.Duration("settle", 0, "rest before the leak begins")
+	outside := flags.Bool("outside", false, "leak memory that the Go runtime knows nothing of")
+	beat := flags.String("beat", "", "file for the time of the last object, Unix nanoseconds in 8 bytes")
 	return func(ctx context.Context, _ io.Writer) (bool, error) {
 		if *rate == 0 || *object == 0 {
 			return false, fmt.Errorf("leak: -rate and -object must be above 0")
 		}
-		fillSessionCache(int64(*base))
-		select {
-		case <-ctx.Done():
-			return false, ctx.Err()
-		case <-time.After(*settle):
+		if *beat != "" {
+			var err error
+			if lastObject, err = mapNumber(*beat); err != nil {
+				return false, err
+			}
 		}
-		return true, leak(ctx, int64(*rate), int64(*object), int64(*most))
+		fillSessionCache(int64(*base))
+		if err := rest(ctx, *settle); err != nil {
+			return false, err
+		}
+		grow := leakRequestContexts
+		if *outside {
+			grow = leakFrames
+		}
+		return true, leak(ctx, int64(*rate), int64(*object), int64(*most), grow)
 	}
 }
 
 // leak keeps to the rate over the whole run, so a late tick leaks more.
-func leak(ctx context.Context, rate, object, most int64) error {
+func leak(ctx context.Context, rate, object, most int64, grow func(n, object int)) error {
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
 	begin := time.Now()
@@ -63,7 +74,7 @@ func leak(ctx context.Context, rate, object, most int64) error {
 		if due <= leaked {
 			continue
 		}
-		leakRequestContexts(int(n), int(object))
+		grow(int(n), int(object))
 		leaked += n * object
 	}
 	return nil
@@ -85,6 +96,30 @@ func leakRequestContexts(n, object int) {
 			body[i] = 1
 		}
 		requestContexts[last] = append(requestContexts[last], body)
+		beatNow()
+	}
+}
+
+// lastObject is when the last object was leaked; nil: nobody wants to know.
+var lastObject *atomic.Int64
+
+func beatNow() {
+	if lastObject != nil {
+		lastObject.Store(time.Now().UnixNano())
+	}
+}
+
+// leakFrames does what a C library does that never frees.
+//
+//go:noinline
+func leakFrames(n, object int) {
+	for range n {
+		frame, err := mapPrivate(object)
+		if err != nil {
+			panic(err)
+		}
+		touch(frame)
+		beatNow()
 	}
 }
 

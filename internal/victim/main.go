@@ -2,7 +2,7 @@
 // writes logs or starts goroutines, in a measured way, so that tests can watch
 // what the kernel and the guard make of it.
 //
-//	victim leak -rate 20MiB -object 1KiB -base 0 -max 0
+//	victim leak -rate 20MiB -object 1KiB -base 0 -max 0 [-outside] [-beat file]
 //	victim pagecache -total 384MiB -dir /data [-keep] [-wait]
 //	victim logwriter -total 384MiB -dir /data [-rotate 16MiB] [-wait]
 //	victim shmem -size 64MiB [-wait]
@@ -10,6 +10,8 @@
 //	victim goroutines -n 10000 [-wait]
 //	victim stacks -n 30000 -until 124MiB -usage /sys/fs/cgroup/…
 //	victim idle
+//	victim die -how panic|fatal|stack|exit -after 1s
+//	victim spike -size 64MiB -hold 60ms -after 1s [-wait]
 //
 // It prints "ready" when it begins and "done" when its work is finished, and
 // ends with 0 then or, where it waits, at SIGTERM.
@@ -44,6 +46,8 @@ var modes = map[string]mode{
 	"goroutines": goroutinesMode,
 	"stacks":     stacksMode,
 	"idle":       idleMode,
+	"die":        dieMode,
+	"spike":      spikeMode,
 }
 
 func main() {

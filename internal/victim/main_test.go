@@ -19,6 +19,7 @@ func TestParseRefuses(t *testing.T) {
 		{"leak", "-rate", "9Ei"},
 		{"leak", "20MiB"},
 		{"pagecache", "-size", "1"},
+		{"die", "-of", "boredom"},
 	} {
 		if _, err := parse(args, io.Discard); err == nil {
 			t.Errorf("%q: no error", args)
@@ -109,7 +110,7 @@ func TestToldToEnd(t *testing.T) {
 
 func TestLeakReachesItsMaximum(t *testing.T) {
 	defer func() { requestContexts, sessionCache = nil, nil }()
-	if err := leak(t.Context(), 1<<30, 1000, 10_000_000); err != nil {
+	if err := leak(t.Context(), 1<<30, 1000, 10_000_000, leakRequestContexts); err != nil {
 		t.Fatal(err)
 	}
 	var held int

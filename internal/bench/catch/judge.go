@@ -75,10 +75,20 @@ func (c *cell) judge(killed bool, points []point, dumps string) (result, error) 
 }
 
 // isHeapProfile knows the names that the watchers give: files of ours are
-// complete under a final name only.
+// complete under a final name only. A baseline is of an ordinary moment: no
+// evidence of this one.
 func isHeapProfile(name string) bool {
-	return !strings.HasPrefix(name, ".") && !strings.HasPrefix(name, "goroutine-") && !strings.HasSuffix(name, ".json") && !strings.HasSuffix(name, ".tmp") &&
-		!strings.HasSuffix(name, "-"+string(heapdump.Baseline)+".pb") // Of an ordinary moment: no evidence of this one.
+	for _, other := range []string{".", "goroutine-", "blackbox-", "crash-"} {
+		if strings.HasPrefix(name, other) {
+			return false
+		}
+	}
+	for _, other := range []string{".json", ".tmp", "-" + string(heapdump.Baseline) + ".pb"} {
+		if strings.HasSuffix(name, other) {
+			return false
+		}
+	}
+	return true
 }
 
 // completed is when a file got its last byte. Where there is a manifest it

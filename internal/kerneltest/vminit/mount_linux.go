@@ -86,11 +86,25 @@ func mountRest(v1 bool) error {
 	if err != nil {
 		return err
 	}
+	if err := pinPrograms("/bin"); err != nil {
+		return err
+	}
 	const cgroups = "/sys/fs/cgroup"
 	if !v1 {
 		return mount("cgroup2", cgroups, "cgroup2", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC|unix.MS_RELATIME, "nsdelegate")
 	}
 	return mountV1(cgroups)
+}
+
+// pinPrograms keeps the programs in memory. An emulated processor is too slow
+// for a group at its limit: the kernel takes the program's own code, the disk
+// brings it back, and that can count as progress for minutes.
+func pinPrograms(dir string) error {
+	const pinned = "/run/programs"
+	return errors.Join(
+		mount("ramfs", pinned, "ramfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=755"),
+		os.CopyFS(pinned, os.DirFS(dir)),
+		unix.Mount(pinned, dir, "", unix.MS_MOVE, ""))
 }
 
 // mountV1 mounts every controller in a hierarchy of its own and cgroup2,

@@ -1,0 +1,15 @@
+//go:build !linux
+
+package blackbox
+
+import (
+	"errors"
+	"fmt"
+)
+
+func createFile(Options) (target, error) {
+	return nil, fmt.Errorf("black box: %w", errors.ErrUnsupported)
+}
+
+// BootID is the kernel's name of this boot.
+func BootID() (string, error) { return "", errors.ErrUnsupported }

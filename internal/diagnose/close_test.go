@@ -1,0 +1,83 @@
+package diagnose
+
+import (
+	"math"
+	"testing"
+	"time"
+
+	"github.com/memguard-dev/go-memguard/cgroupstat"
+	"github.com/memguard-dev/go-memguard/internal/gomem"
+	"github.com/memguard-dev/go-memguard/internal/history"
+	"github.com/memguard-dev/go-memguard/internal/sample"
+)
+
+// TestLimitTooCloseBesideNeighbours: on cgroup v1 the names that the machine
+// remembers for others make no room here; those of the program itself do.
+func TestLimitTooCloseBesideNeighbours(t *testing.T) {
+	for name, c := range map[string]struct {
+		live, kernel, dentries uint64 // MiB
+		want                   bool
+	}{
+		"full":                   {114, 2, 0, true},
+		"full beside lookups":    {114, 2, 400, true},
+		"full of its own names":  {70, 46, 400, false},
+		"full of page tables":    {70, 46, 0, true},
+		"with room":              {90, 2, 0, false},
+		"with room, and lookups": {90, 2, 400, false},
+	} {
+		h := history.New(250 * time.Millisecond)
+		var before sample.Sample
+		for i := range 4 * 30 {
+			now := sample.Sample{
+				Since: time.Duration(i) * 250 * time.Millisecond, Scope: sample.Cgroup,
+				Usage: cgroupstat.Of((c.live + c.kernel) * mebi), Limit: cgroupstat.Of(128 * mebi),
+				Go: gomem.Mem{
+					Objects: c.live * mebi, LiveHeap: c.live * mebi, GCCycles: uint64(i), MemoryLimit: math.MaxInt64, Total: c.live * mebi,
+				},
+			}
+			now.Stat.Set(cgroupstat.Anon, c.live*mebi)
+			now.Stat.Set(cgroupstat.File, 0)
+			now.Stat.Set(cgroupstat.InactiveFile, 0)
+			now.Stat.Set(cgroupstat.ActiveFile, 0)
+			now.Stat.Set(cgroupstat.Kernel, c.kernel*mebi)
+			p := history.PointOf(&now, &before, history.Seen{Dentries: cgroupstat.Of(c.dentries * mebi)})
+			h.Add(&p)
+			before = now
+		}
+		d := new(Doctor).Diagnose(&Facts{History: h, Version: cgroupstat.V1})
+		if d.Has(LimitTooClose) != c.want {
+			t.Errorf("%s: %t, want %t: %+v", name, d.Has(LimitTooClose), c.want, d.Findings)
+		}
+	}
+}
+
+// TestGarbageThatIsFreedIsRoom: with GOGC=off a heap full of garbage is as it
+// should be, also in the moment in which a collection frees it.
+func TestGarbageThatIsFreedIsRoom(t *testing.T) {
+	h := history.New(250 * time.Millisecond)
+	var before sample.Sample
+	const live, heap = 15, 112 // MiB
+	for i := range 4 * 30 {
+		objects, cycles := uint64(heap), uint64(1)
+		if i >= 4*25 {
+			objects, cycles = live, 2
+		}
+		now := sample.Sample{
+			Since: time.Duration(i) * 250 * time.Millisecond, Scope: sample.Cgroup,
+			Usage: cgroupstat.Of((heap + 2) * mebi), Limit: cgroupstat.Of(128 * mebi),
+			Go: gomem.Mem{
+				Objects: objects * mebi, Free: (heap - objects) * mebi, LiveHeap: live * mebi, GCCycles: cycles, MemoryLimit: 115 * mebi, Total: heap * mebi,
+			},
+		}
+		now.Stat.Set(cgroupstat.Anon, heap*mebi)
+		for _, none := range []cgroupstat.Key{cgroupstat.File, cgroupstat.InactiveFile, cgroupstat.ActiveFile, cgroupstat.SlabReclaimable} {
+			now.Stat.Set(none, 0)
+		}
+		p := history.PointOf(&now, &before, history.Seen{})
+		h.Add(&p)
+		before = now
+	}
+	if d := new(Doctor).Diagnose(&Facts{History: h, Version: cgroupstat.V2}); d.Has(LimitTooClose) {
+		t.Errorf("%+v", d.Findings)
+	}
+}

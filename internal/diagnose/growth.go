@@ -1,0 +1,379 @@
+package diagnose
+
+import (
+	"math"
+	"time"
+
+	"github.com/memguard-dev/go-memguard/internal/history"
+	"github.com/memguard-dev/go-memguard/internal/trend"
+)
+
+// growth is a steady rise of one series.
+type growth struct {
+	trend.Slope
+	series history.Series
+	window time.Duration
+	// survives: told by what outlives its collections, of which there are few.
+	survives bool
+}
+
+func (g *growth) grown() uint64 { return uint64(max(0, g.To-g.From)) }
+
+// windows in which growth is looked for, from the longest: the longest in
+// which it shows is the surest.
+var windows = [...]time.Duration{
+	8 * 24 * time.Hour, 48 * time.Hour, 24 * time.Hour, slow, 2 * time.Hour, 45 * time.Minute,
+	15 * time.Minute, 5 * time.Minute, 2 * time.Minute, time.Minute, 45 * time.Second, 30 * time.Second, 12 * time.Second, 5 * time.Second, 2 * time.Second, time.Second,
+}
+
+const (
+	// surest is the shortest window told of what is far from the limit: a
+	// start-up rises just as steeply. shortest is that of what is near;
+	// shorter ones are for the last moments of a process.
+	surest   = 30 * time.Second
+	shortest = 12 * time.Second
+	// brief is the longest window with so few collections that what lives may
+	// seem to rise by chance; then it may not fall by more than this share of
+	// the rise in between.
+	brief = time.Minute
+	falls = 0.4
+	// many is how many points it takes to tell a rise from chance; fewer have
+	// to rise one and all, and to be this straight, as has a rise after a
+	// steeper one.
+	many     = 8
+	straight = 0.8
+	// fewest is how many collections tell what lives; where there are fewer,
+	// what outlives them does, if it is this share of what was allocated, and
+	// if no more than most of the rise came after the last, at the same rate.
+	fewest   = 5
+	outlives = 0.8
+	most     = 0.6
+	same     = 0.9
+	// slow is the shortest window in which a rise may be small beside what
+	// the load does.
+	slow = 6 * time.Hour
+	// reach is the share of a window that has to be known.
+	reach = 0.8
+	// steady is the least share of pairs of points that rise, less those that
+	// fall; stays the least rate of the last third beside the one before.
+	steady = 0.6
+	stays  = 0.5
+	// slowly is that share over hours, where noise is as large as the rise.
+	slowly = 0.25
+	// follows is how much faster than the load a part may rise that serves it;
+	// over hours there is time to know the load better.
+	follows       = 2
+	followsSlowly = 1.25
+	// someLoad is KiB allocated in a second, below which a program does nothing
+	// that memory could follow.
+	someLoad = 256
+	// sigmas is how sure it must be that it is not the load, over hours.
+	sigmas = 4
+)
+
+// least is how little growth counts, by unit and window.
+type least func(window time.Duration, scale float64) float64
+
+func leastBytes(window time.Duration, scale float64) float64 {
+	switch {
+	case window < 15*time.Minute:
+		return max(8<<20, 0.05*scale)
+	case window < slow:
+		return max(4<<20, 0.02*scale)
+	default:
+		return 3 << 20
+	}
+}
+
+func leastCount(n float64) least {
+	return func(time.Duration, float64) float64 { return n }
+}
+
+// grows finds the steady rise of a series.
+func (r *run) grows(series history.Series, enough least) (g growth, ok bool) {
+	urgent := r.scale > 0 && r.basis-r.returnable() >= 0.75*r.scale
+	for _, w := range windows {
+		if w < surest && !urgent || w < shortest && !r.facts.Dead {
+			return g, false
+		}
+		points, known := r.values(series, w)
+		if known < time.Duration(reach*float64(w)) || len(points) == 0 {
+			continue
+		}
+		want := enough(w, r.scale)
+		if points[len(points)-1].Y-points[0].Y < want/2 {
+			continue // Not worth the sorting.
+		}
+		survives := false
+		switch {
+		case series != history.LiveHeap:
+		case r.recent(w).Collections < fewest:
+			if points, survives = r.survivors(w); !survives {
+				continue
+			}
+		case w <= brief:
+			if points = r.collected(w); r.calmed(w) {
+				continue
+			}
+		}
+		slope, fits := trend.Line(points, &r.work)
+		if len(points) < many && (slope.Agree < 1 || slope.Late < straight*slope.Early) {
+			continue
+		}
+		if !fits || slope.Low <= 0 && w < slow || slope.Agree < steadiness(w) || slope.To-slope.From < want {
+			continue
+		}
+		if slope.Late < stays*slope.Early {
+			if urgent {
+				continue
+			}
+			return g, false // It levels off.
+		}
+		if w <= brief && r.wasThere(series, &slope, w) {
+			continue // It comes and goes.
+		}
+		if w <= brief && slope.Late < straight*slope.Early && r.slowsDown(series, &slope, w) {
+			continue // The end of a start-up.
+		}
+		points, _ = r.values(series, w)
+		if w <= brief && series == history.LiveHeap && drop(points) > falls*(slope.To-slope.From) {
+			continue // Collections happen to see it at different times.
+		}
+		if r.isLoad(points, &slope, w) {
+			if w >= slow {
+				continue
+			}
+			return g, false
+		}
+		slope.From = max(0, slope.From)
+		return growth{slope, series, w, survives}, true
+	}
+	return g, false
+}
+
+// returnable is what the runtime gives back before its memory limit: with one
+// below the limit of the container, garbage brings no program near that.
+func (r *run) returnable() float64 {
+	own := float64(r.last.Bytes(history.GoMemLimit))
+	if own == 0 || own > r.scale {
+		return 0
+	}
+	live, known := r.last.Get(history.LiveHeap)
+	if !known {
+		return 0
+	}
+	return float64(r.last.Bytes(history.Objects)) - float64(live<<10) + float64(r.last.Bytes(history.Free))
+}
+
+// drop is the most that a series fell from a point to a later one.
+func drop(points []trend.XY) (most float64) {
+	highest := math.Inf(-1)
+	for _, p := range points {
+		highest = max(highest, p.Y)
+		most = max(most, highest-p.Y)
+	}
+	return most
+}
+
+// wasThere tells whether a series had been as high before its rise in a window.
+func (r *run) wasThere(series history.Series, rise *trend.Slope, w time.Duration) bool {
+	start := (r.last.Since - w).Seconds()
+	points, _ := r.values(series, 10*w)
+	for _, p := range points {
+		if p.X < start && p.Y > rise.To-0.25*(rise.To-rise.From) {
+			return true
+		}
+	}
+	return false
+}
+
+// slowsDown tells whether a series rose much faster in the time before a window.
+func (r *run) slowsDown(series history.Series, rise *trend.Slope, w time.Duration) bool {
+	start := (r.last.Since - w).Seconds()
+	points, _ := r.values(series, 2*w)
+	if len(points) == 0 || points[0].X >= start {
+		return false
+	}
+	before := (rise.From - points[0].Y) / (start - points[0].X)
+	return rise.Rate < stays*before
+}
+
+// isLoad tells whether a rise is no more than what a rising load explains. The
+// load is what the program allocates.
+func (r *run) isLoad(points []trend.XY, rise *trend.Slope, w time.Duration) bool {
+	if w >= slow && trend.Mean(r.loads(w)).Y >= someLoad && (rise.To-rise.From)/max(rise.From, 1) <= followsSlowly*trend.Rise(r.loads(w+w/2)) {
+		return true // Perhaps of a load that rose before.
+	}
+	load := r.loads(w)
+	if len(load) == 0 || trend.Mean(load).Y < someLoad {
+		return false
+	}
+	share := (rise.To - rise.From) / max(rise.From, 1)
+	if w < slow {
+		return share <= follows*trend.Rise(load)
+	}
+	if share <= followsSlowly*trend.Rise(load) {
+		return true
+	}
+	_, n, ok := r.beside.Partial(points, load)
+	return !ok || n < sigmas
+}
+
+func steadiness(w time.Duration) float64 {
+	if w >= slow {
+		return slowly
+	}
+	return steady
+}
+
+// values are the points of a series, in seconds and bytes or counts; the
+// result is valid until the next call.
+func (r *run) values(series history.Series, w time.Duration) (points []trend.XY, known time.Duration) {
+	r.points = r.points[:0]
+	known = r.facts.History.Window(w, func(p *history.Point) {
+		if n, ok := p.Get(series); ok {
+			r.points = append(r.points, trend.XY{X: p.Since.Seconds(), Y: float64(n * unit(series))})
+		}
+	})
+	return r.points, known
+}
+
+// collected is the live heap as each collection left it: between them it
+// only seems to stand still.
+func (r *run) collected(w time.Duration) []trend.XY {
+	r.points = r.points[:0]
+	r.facts.History.Window(w, func(p *history.Point) {
+		if n, ok := p.Get(history.LiveHeap); ok && p.Events.Collections > 0 {
+			r.points = append(r.points, trend.XY{X: p.Since.Seconds(), Y: float64(n << 10)})
+		}
+	})
+	return r.points
+}
+
+// calmed tells whether the program allocates much less since the last
+// collection of a window than between those before: what rose was a start-up.
+func (r *run) calmed(w time.Duration) bool {
+	var first, last, before, at, since float64 // seconds, bytes by the last collection and since
+	r.facts.History.Window(w, func(p *history.Point) {
+		now := p.Since.Seconds()
+		allocs, _ := p.Get(history.Allocs)
+		since += float64(allocs) * (now - at)
+		at = now
+		if p.Events.Collections == 0 {
+			return
+		}
+		if first == 0 {
+			first = now
+		} else {
+			before += since
+		}
+		last, since = now, 0
+	})
+	return at-last > (1-reach)*w.Seconds() && since/(at-last) < stays*before/(last-first)
+}
+
+// survivors is what lives where nearly all that is allocated outlives its
+// collections: then they come ever less often, and what was allocated since the
+// last one lives as well, as long as it comes at the same rate.
+func (r *run) survivors(w time.Duration) (points []trend.XY, ok bool) {
+	r.points = r.points[:0]
+	var first, last, live, before, allocated float64 // seconds and bytes
+	collections := 0
+	lasts := true
+	r.facts.History.Window(w, func(p *history.Point) {
+		now := p.Since.Seconds()
+		allocs, known := p.Get(history.Allocs)
+		allocated += float64(allocs<<10) * (now - before)
+		before = now
+		n, alive := p.Get(history.LiveHeap)
+		if !known || !alive {
+			return
+		}
+		if p.Events.Collections > 0 {
+			if collections == 0 {
+				first = now
+			} else {
+				lasts = lasts && float64(n<<10)-live >= outlives*allocated
+			}
+			last, live, allocated = now, float64(n<<10), 0
+			collections++
+		}
+		if objects, ok := p.Get(history.Objects); ok && collections > 0 {
+			r.points = append(r.points, trend.XY{X: now, Y: float64(objects << 10)})
+		}
+	})
+	if !lasts || collections < 2 || before <= last {
+		return r.points, false
+	}
+	now := r.points[len(r.points)-1].Y
+	seen, unseen := (live-r.points[0].Y)/(last-first), (now-live)/(before-last)
+	return r.points, unseen <= seen/outlives && unseen >= seen*same && now-live <= most*(now-r.points[0].Y)
+}
+
+func (r *run) loads(w time.Duration) []trend.XY {
+	r.load = r.load[:0]
+	r.facts.History.Window(w, func(p *history.Point) {
+		if n, ok := p.Get(history.Allocs); ok {
+			r.load = append(r.load, trend.XY{X: p.Since.Seconds(), Y: float64(n)})
+		}
+	})
+	return r.load
+}
+
+// unit is 1024 for a size and 1 for what is counted.
+func unit(s history.Series) uint64 {
+	switch s {
+	case history.Goroutines, history.Threads, history.GCShare, history.Stalled:
+		return 1
+	}
+	return 1024
+}
+
+// recent sums what happened within the last d up.
+func (r *run) recent(d time.Duration) (e history.Events) {
+	r.facts.History.Window(d, func(p *history.Point) {
+		e.Collections += p.Events.Collections
+		e.Limited += p.Events.Limited
+		e.High += p.Events.High
+		e.Max += p.Events.Max
+		e.OOMKills += p.Events.OOMKills
+		e.Refaults += p.Events.Refaults
+		e.Spikes += p.Events.Spikes
+		e.SpikeKiB = max(e.SpikeKiB, p.Events.SpikeKiB)
+	})
+	return e
+}
+
+// floor is the least of the last d; known is false where that is not told.
+func (r *run) floor(series history.Series, d time.Duration) (least float64, known bool) {
+	points, reached := r.values(series, d)
+	if len(points) == 0 || reached < time.Duration(reach*float64(d)) {
+		return 0, false
+	}
+	least = points[0].Y
+	for _, p := range points {
+		least = min(least, p.Y)
+	}
+	return least, true
+}
+
+// highest is the most of the last d, or of what is known of it.
+func (r *run) highest(series history.Series, d time.Duration) (most float64, known bool) {
+	points, _ := r.values(series, d)
+	for _, p := range points {
+		most = max(most, p.Y)
+	}
+	return most, len(points) > 0
+}
+
+// mean is the mean of the last d.
+func (r *run) mean(series history.Series, d time.Duration) (mean float64, known bool) {
+	points, reached := r.values(series, d)
+	if len(points) == 0 || reached < time.Duration(reach*float64(d)) {
+		return 0, false
+	}
+	for _, p := range points {
+		mean += p.Y / float64(len(points))
+	}
+	return mean, true
+}

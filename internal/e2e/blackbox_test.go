@@ -1,0 +1,170 @@
+package e2e
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/memguard-dev/go-memguard/internal/diagnose"
+	"github.com/memguard-dev/go-memguard/internal/kerneltest"
+	"github.com/memguard-dev/go-memguard/internal/postmortem"
+)
+
+// restart starts the program again with the same volume, as a restarted
+// container does, and gives what it says of the run before.
+func (v *victim) restart(wrapper ...string) postmortem.Exit {
+	v.t.Helper()
+	return v.restartIn(v.dumps, wrapper...)
+}
+
+// restartIn is restart with a volume that the test has made.
+func (v *victim) restartIn(dumps string, wrapper ...string) postmortem.Exit {
+	v.t.Helper()
+	g := kerneltest.NewGroup(v.t, 256*mebi)
+	again := startWrapped(v.t, g, []string{"MEMGUARD_DUMP_DIR=" + dumps}, wrapper, "idle")
+	until(v.t, "the next start", func() bool { return strings.Contains(again.stdout.String(), "ready") })
+	e := newestExit(v.t, dumps)
+	until(v.t, "a record of the exit", func() bool { return strings.Contains(again.stderr.String(), e.Run) })
+	again.terminate()
+	return e
+}
+
+// newestExit reads the last verdict in a volume.
+func newestExit(t *testing.T, dir string) postmortem.Exit {
+	t.Helper()
+	paths, err := filepath.Glob(filepath.Join(dir, "exit-*.json"))
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("verdicts %v, %v", paths, err)
+	}
+	text, err := os.ReadFile(paths[len(paths)-1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	var e postmortem.Exit
+	if err := json.Unmarshal(text, &e); err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	if e.Torn > 1 { // One may be: a kill can end a write between two pages.
+		t.Errorf("%d torn records", e.Torn)
+	}
+	return e
+}
+
+// lastBeat is when the victim leaked its last object.
+func lastBeat(t *testing.T, path string) time.Time {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil || len(text) != 8 {
+		t.Fatalf("%x, %v", text, err)
+	}
+	return time.Unix(0, int64(binary.NativeEndian.Uint64(text)))
+}
+
+// TestKernelBlackBoxTellsAnOOMKill kills programs by the limit and wants the
+// next start to say so, with where memory went and who took it.
+func TestKernelBlackBoxTellsAnOOMKill(t *testing.T) {
+	for _, c := range []struct {
+		name, bucket, function string
+		finding                diagnose.Code
+		args                   []string
+		gap                    time.Duration // 0: this victim has no beat
+	}{
+		{"slow heap", "go_heap", ".leakRequestContexts", diagnose.HeapLeak, args("leak -rate 40MiB -object 1KiB"), 50 * time.Millisecond},
+		{"fast heap", "go_heap", ".leakRequestContexts", diagnose.HeapLeak, args("leak -rate 500MiB -object 64KiB"), 10 * time.Millisecond},
+		{"outside Go", "off_heap", "", diagnose.OffHeap, args("leak -rate 100MiB -object 64KiB -outside"), 50 * time.Millisecond},
+		{"shared", "shared_memory", "", diagnose.Tmpfs, args("shmem -size 256MiB"), 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			n := *rounds
+			if c.gap > 0 && !kerneltest.InVM() {
+				n = max(3, n)
+			}
+			var gaps []time.Duration
+			for range n {
+				if gap, ok := oomKill(t, c.args, c.gap > 0, c.bucket, c.function, c.finding); ok {
+					gaps = append(gaps, gap)
+				}
+			}
+			if len(gaps) == 0 {
+				return
+			}
+			slices.Sort(gaps)
+			median := gaps[len(gaps)/2]
+			t.Logf("last sample before the last object of %d runs: median %v, most %v", len(gaps), median, gaps[len(gaps)-1])
+			// In single runs every thread hangs in reclaim for a tenth of a second
+			// at the limit. An emulated processor takes its time anyway.
+			if median > c.gap && !kerneltest.InVM() {
+				t.Errorf("last sample %v before the last object, want at most %v", median, c.gap)
+			}
+		})
+	}
+}
+
+// oomKill is one such kill. It gives the time from the last sample to the last
+// object, where there is a beat.
+func oomKill(t *testing.T, args []string, beats bool, bucket, function string, finding diagnose.Code) (gap time.Duration, ok bool) {
+	t.Helper()
+	beat := filepath.Join(t.TempDir(), "beat")
+	if beats {
+		args = append(args[:len(args):len(args)], "-beat", beat)
+	}
+	g := kerneltest.NewGroup(t, 128*mebi)
+	v := startVictim(t, g, nil, args...)
+	v.wait("death at the limit")
+	if !v.killedBySIGKILL() || g.OOMKills(t) == 0 {
+		t.Fatalf("the kernel did not kill it: %v", v.cmd.ProcessState)
+	}
+	e := v.restart()
+	t.Logf("%s (%s)", e.Summary, strings.Join(e.Reasons, "; "))
+	if e.Kind != postmortem.OOMSuspected || e.Bucket != bucket {
+		t.Errorf("%s, bucket %s; want %s, %s", e.Kind, e.Bucket, postmortem.OOMSuspected, bucket)
+	}
+	if function != "" && (e.Culprit == nil || !strings.HasSuffix(e.Culprit.Function, function)) {
+		t.Errorf("culprit %+v, want %s; %d dumps", e.Culprit, function, len(e.Dumps))
+	}
+	if e.Climb == nil {
+		t.Error("no climb")
+	}
+	if e.Breakdown == nil || len(e.Findings) == 0 || e.Findings[0].Code != finding {
+		t.Errorf("findings %+v, want %s first; breakdown %v", e.Findings, finding, e.Breakdown != nil)
+	}
+	if !beats {
+		return 0, false
+	}
+	return lastBeat(t, beat).Sub(e.Last.Time), true
+}
+
+// TestKernelBlackBoxOfARestartLoop is a container that is killed again and
+// again with one volume.
+func TestKernelBlackBoxOfARestartLoop(t *testing.T) {
+	dumps := t.TempDir()
+	readable := 0
+	for i := range 3 * *rounds {
+		g := kerneltest.NewGroup(t, 128*mebi)
+		v := startVictim(t, g, []string{"MEMGUARD_DUMP_DIR=" + dumps}, args("leak -rate 200MiB -object 16KiB")...)
+		v.wait("death at the limit")
+		if i == 0 {
+			continue // Nothing was before it.
+		}
+		e := newestExit(t, dumps)
+		if e.Kind == postmortem.OOMSuspected && e.Bucket == "go_heap" && e.Climb != nil &&
+			e.Culprit != nil && strings.HasSuffix(e.Culprit.Function, ".leakRequestContexts") {
+			readable++
+		} else {
+			t.Errorf("round %d: %s: %s (%v), %d dumps", i, e.Kind, e.Summary, e.Reasons, len(e.Dumps))
+		}
+		if !strings.Contains(v.stderr.String(), e.Run) {
+			t.Errorf("round %d: the log does not tell of %s", i, e.Run)
+		}
+	}
+	t.Logf("%d of %d kills tell a readable story", readable, 3**rounds-1)
+	boxes, err := filepath.Glob(filepath.Join(dumps, "blackbox-*.box"))
+	if err != nil || len(boxes) > 8+1 {
+		t.Errorf("%d boxes kept, %v", len(boxes), err)
+	}
+}

@@ -1,0 +1,142 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"runtime"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/memguard-dev/go-memguard/internal/diagnose"
+)
+
+func processScenarios() []scenario {
+	return []scenario{
+		{name: "other_process", about: "a child whose memory grows by 1.5 MiB a second", want: codes(diagnose.OtherProcess), run: growingChild},
+		{name: "large_sidecar", about: "a child that holds 60 MiB from the start", want: codes(diagnose.OtherProcess), run: largeChild},
+		{name: "invisible_oom_kill", about: "a child that grows until the kernel kills it, alone", want: codes(diagnose.InvisibleOOMKill), run: doomedChild},
+		{name: "socket_buffers", about: "TCP connections whose receiver never reads", want: codes(diagnose.SocketBuffers), run: fullSockets},
+	}
+}
+
+// The ways of a child.
+const (
+	childGrows  = "grows"
+	childHolds  = "holds"
+	childDoomed = "doomed"
+)
+
+// child is this program as another process of the container.
+func child(how string) {
+	ctx := context.Background()
+	rate, most := int64(1500*kib), int64(80*mib)
+	switch how {
+	case childHolds:
+		rate, most = 1<<30, 60*mib
+	case childDoomed:
+		// The kernel takes it first.
+		if err := os.WriteFile("/proc/self/oom_score_adj", []byte("1000"), 0); err != nil {
+			fmt.Fprintln(os.Stderr, "gauntlet:", err)
+			return
+		}
+		rate, most = 30*mib, 0
+	}
+	if err := steadily(ctx, rate, most, func(n int64) error {
+		b, err := mapAnon(int(n))
+		mapped = append(mapped, touch(b))
+		return err
+	}); err != nil {
+		fmt.Fprintln(os.Stderr, "gauntlet:", err)
+	}
+	time.Sleep(time.Hour) // Until it is ended.
+}
+
+// withChild runs one until the end.
+func withChild(ctx context.Context, how string) error {
+	cmd := exec.CommandContext(ctx, "/proc/self/exe")
+	cmd.Args[0] = "shipper"
+	cmd.Env = append(os.Environ(), childVariable+"="+how)
+	cmd.Stderr = os.Stderr
+	cmd.SysProcAttr = &unix.SysProcAttr{Pdeathsig: unix.SIGKILL}
+	// That signal comes when the thread ends that has started it.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	err := cmd.Run()
+	if ctx.Err() != nil || how == childDoomed {
+		return nil //nolint:nilerr // Ended by us, or as it should.
+	}
+	return err
+}
+
+func growingChild(ctx context.Context, _ string) error {
+	go func() { _ = serve(ctx, 2*mib) }()
+	return withChild(ctx, childGrows)
+}
+
+func largeChild(ctx context.Context, _ string) error {
+	go func() { _ = serve(ctx, 2*mib) }()
+	return withChild(ctx, childHolds)
+}
+
+func doomedChild(ctx context.Context, _ string) error {
+	go func() { _ = serve(ctx, 2*mib) }()
+	wait(ctx, 5*time.Second)
+	return withChild(ctx, childDoomed)
+}
+
+func fullSockets(ctx context.Context, _ string) error {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = listener.Close() }() // The run is over.
+	go func() {
+		for {
+			c, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			open.keep(c)
+		}
+	}()
+	go func() { _ = serve(ctx, 2*mib) }()
+	chunk := make([]byte, 64*kib)
+	return steadily(ctx, 3, 0, func(n int64) error {
+		for range n {
+			c, err := net.Dial("tcp", listener.Addr().String())
+			if err != nil {
+				return err
+			}
+			// Until the receiver's buffer is full, and the sender's.
+			if err := c.SetWriteDeadline(time.Now().Add(200 * time.Millisecond)); err != nil {
+				return err
+			}
+			for {
+				if _, err := c.Write(chunk); err != nil {
+					break
+				}
+			}
+			open.keep(c)
+		}
+		return nil
+	})
+}
+
+// open keeps connections from being collected.
+var open connections
+
+type connections struct {
+	mu  sync.Mutex
+	all []net.Conn
+}
+
+func (c *connections) keep(one net.Conn) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.all = append(c.all, one)
+}

@@ -1,0 +1,50 @@
+package memguard
+
+import (
+	"os"
+
+	"github.com/memguard-dev/go-memguard/heapdump"
+)
+
+// Dumps are the complete dumps in the dump directory, those of earlier and of
+// other processes included, oldest first. The list is valid beside an error,
+// which says what it lacks.
+func (g *Guard) Dumps() ([]heapdump.Dump, error) {
+	store, err := g.store()
+	if err != nil {
+		return nil, err
+	}
+	return store.List()
+}
+
+// OpenDump opens a file of a dump for reading: its profile, manifest or
+// goroutine profile, by path or the last part of it. Any other name is
+// fs.ErrNotExist: nothing else can be read in this way.
+func (g *Guard) OpenDump(name string) (*os.File, error) {
+	store, err := g.store()
+	if err != nil {
+		return nil, err
+	}
+	return store.OpenFile(name)
+}
+
+// DeleteDump deletes a dump, by the path of its profile or the last part of
+// it, with its manifest and goroutine profile. Any other name is
+// fs.ErrNotExist.
+func (g *Guard) DeleteDump(name string) error {
+	store, err := g.store()
+	if err != nil {
+		return err
+	}
+	return store.Remove(name)
+}
+
+func (g *Guard) store() (*heapdump.Store, error) {
+	if g == nil || g.sampler == nil {
+		return nil, ErrStopped
+	}
+	if g.dumper == nil {
+		return nil, ErrNoDumpDir
+	}
+	return g.dumper.store, nil
+}

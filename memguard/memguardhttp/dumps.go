@@ -1,0 +1,157 @@
+package memguardhttp
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/memguard-dev/go-memguard/heapdump"
+)
+
+func (h *handler) serveDumps(w http.ResponseWriter, r *http.Request) {
+	h.json(w, r, func(body *bytes.Buffer) error {
+		dumps, err := h.list.get(h.guard)
+		if err != nil && len(dumps) == 0 {
+			return err
+		}
+		list := struct {
+			Dumps []heapdump.Dump `json:"dumps"`
+			Error string          `json:"error,omitempty"`
+		}{dumps, ""}
+		if err != nil {
+			list.Error = err.Error()
+		}
+		if list.Dumps == nil {
+			list.Dumps = []heapdump.Dump{}
+		}
+		return json.NewEncoder(body).Encode(list)
+	})
+}
+
+// download sends a file of a dump, also in parts.
+func (h *handler) download(w http.ResponseWriter, r *http.Request, name string) {
+	if !h.streams.try() {
+		busy(w, "too many downloads at the same time")
+		return
+	}
+	defer h.streams.leave()
+	f, err := h.guard.OpenDump(name)
+	if err != nil {
+		fail(w, statusOf(err), told(err))
+		return
+	}
+	defer f.Close() // Only read.
+	info, err := f.Stat()
+	if err != nil {
+		fail(w, http.StatusInternalServerError, err.Error())
+		return
+	}
+	base := filepath.Base(name)
+	header := w.Header()
+	header.Set("Content-Type", "application/octet-stream")
+	if strings.HasSuffix(base, ".json") {
+		header.Set("Content-Type", "application/json")
+	}
+	header.Set("Content-Disposition", fmt.Sprintf("attachment; filename=%q", base))
+	header.Set("ETag", fmt.Sprintf(`"%x-%x"`, info.Size(), info.ModTime().UnixNano()))
+	header.Set("Cache-Control", "private, no-cache")
+	// As long as the reader takes something now and then it may go on.
+	http.ServeContent(&patient{ResponseWriter: w, controller: http.NewResponseController(w)}, r, base, info.ModTime(), f)
+}
+
+// patient gives the reader time for each part.
+type patient struct {
+	http.ResponseWriter
+	controller *http.ResponseController
+}
+
+func (p *patient) Write(b []byte) (int, error) {
+	_ = p.controller.SetWriteDeadline(time.Now().Add(writeTime)) // Not every writer can.
+	return p.ResponseWriter.Write(b)
+}
+
+// told leaves a name that is none of ours out of the answer.
+func told(err error) string {
+	if errors.Is(err, fs.ErrNotExist) {
+		return "there is no such dump"
+	}
+	return err.Error()
+}
+
+// post changes something, for a page of our own origin or a tool.
+func (h *handler) post(w http.ResponseWriter, r *http.Request) {
+	if h.readOnly {
+		w.Header().Set("Allow", h.allowed())
+		fail(w, http.StatusMethodNotAllowed, "read-only")
+		return
+	}
+	if err := h.origin.Check(r); err != nil {
+		fail(w, http.StatusForbidden, err.Error())
+		return
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	if len(r.URL.RawQuery) > maxQuery {
+		fail(w, http.StatusBadRequest, "query is too long")
+		return
+	}
+	if err := r.ParseForm(); err != nil {
+		fail(w, http.StatusBadRequest, err.Error())
+		return
+	}
+	switch action := r.Form.Get("action"); action {
+	case "dump":
+		h.takeDump(w, r)
+	case "delete":
+		err := h.guard.DeleteDump(r.Form.Get("dump"))
+		h.list.forget()
+		if err != nil {
+			fail(w, statusOf(err), told(err))
+			return
+		}
+		done(w, r, map[string]string{"deleted": filepath.Base(r.Form.Get("dump"))})
+	default:
+		fail(w, http.StatusBadRequest, fmt.Sprintf("action %.50q: accepted are dump and delete", action))
+	}
+}
+
+func (h *handler) takeDump(w http.ResponseWriter, r *http.Request) {
+	if !h.dumping.TryLock() {
+		busy(w, "a dump is being taken")
+		return
+	}
+	defer h.dumping.Unlock()
+	if left := h.cooldown - time.Since(h.lastDump); left > 0 {
+		w.Header().Set("Retry-After", fmt.Sprint(int(left.Seconds())+1))
+		fail(w, http.StatusTooManyRequests, fmt.Sprintf("the last dump was taken a moment ago: again in %.0f s", left.Seconds()))
+		return
+	}
+	reason := "asked for over HTTP"
+	if more := strings.ToValidUTF8(r.Form.Get("reason"), "�"); more != "" {
+		reason += fmt.Sprintf(": %.200s", more)
+	}
+	dump, err := h.guard.Dump(r.Context(), reason)
+	h.lastDump = time.Now()
+	h.list.forget()
+	if dump.Path == "" {
+		fail(w, statusOf(err), err.Error())
+		return
+	}
+	done(w, r, dump)
+}
+
+// done sends a person back to the page, and tells a tool what was done.
+func done(w http.ResponseWriter, r *http.Request, what any) {
+	if names(r, "text/html") {
+		w.Header().Set("Location", "?#dumps")
+		w.WriteHeader(http.StatusSeeOther)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(what) // The reader is gone.
+}

@@ -1,0 +1,186 @@
+package memguardhttp
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"html/template"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/memguard-dev/go-memguard/heapdump"
+	"github.com/memguard-dev/go-memguard/internal/flame"
+	"github.com/memguard-dev/go-memguard/internal/inuse"
+)
+
+// errProfile is a profile that cannot be read.
+var errProfile = errors.New("this profile cannot be read")
+
+const (
+	// parseCost is how many times its size a profile takes while it is read.
+	parseCost = 12
+	// topRows is how many functions the table has, maxSearch how long what is
+	// searched for may be.
+	topRows   = 40
+	maxSearch = 100
+)
+
+// flamePage is what the template shows.
+type flamePage struct {
+	head
+	About, Headline          string
+	File, Base, Zoom, Search string
+	// Whole leads back from a frame to the whole picture.
+	Whole string
+	Bases []baseLink
+	Notes []string
+	Graph template.HTML
+	Top   []topRow
+}
+
+type baseLink struct {
+	File, Name string
+	Current    bool
+}
+
+type topRow struct{ Flat, Share, Cum, Function, Place, Zoom string }
+
+func (h *handler) flame(w http.ResponseWriter, r *http.Request, q url.Values) {
+	top := newHead("memguard: heap")
+	h.render(w, r, h.flames, "text/html; charset=utf-8", func(body *bytes.Buffer) error {
+		page := &flamePage{head: top, File: base(q.Get("flame")), Base: base(q.Get("base")), Search: fmt.Sprintf("%.*s", maxSearch, q.Get("search"))}
+		tree, err := h.tree(q.Get("flame"), q.Get("base"))
+		if err != nil {
+			return err
+		}
+		page.draw(tree, q.Get("zoom"))
+		page.about(h)
+		w.Header().Set("Content-Security-Policy", top.policy())
+		return pages.ExecuteTemplate(body, "flame", page)
+	})
+}
+
+// tree reads a profile, or what grew since another one.
+func (h *handler) tree(name, base string) (*flame.Tree, error) {
+	peak, err := h.open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer peak.Close() // Only read.
+	var tree *flame.Tree
+	if base == "" {
+		tree, err = flame.Read(peak)
+	} else {
+		from, opened := h.open(base)
+		if opened != nil {
+			return nil, opened
+		}
+		defer from.Close() // Only read.
+		tree, err = flame.Diff(from, peak)
+	}
+	if err != nil && statusOf(err) == http.StatusInternalServerError {
+		err = fmt.Errorf("%w: %w", errProfile, err)
+	}
+	return tree, err
+}
+
+// open opens a heap profile that may be read without harm.
+func (h *handler) open(name string) (*os.File, error) {
+	f, err := h.guard.OpenDump(name)
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err == nil {
+		err = h.afford(info.Size())
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+func (h *handler) afford(bytes int64) error {
+	s := h.guard.Snapshot()
+	limit, ok1 := s.Limit.Bytes.Get()
+	used, ok2 := s.Unreclaimable.Get()
+	if left := limit - min(limit, used); ok1 && ok2 && parseCost*uint64(min(bytes, inuse.MaxSize)) > left {
+		return fmt.Errorf("%w: %s are left", errTooBig, size(left))
+	}
+	return nil
+}
+
+// draw makes the picture and the table.
+func (p *flamePage) draw(t *flame.Tree, zoom string) {
+	name := "Heap in use by caller"
+	p.Headline = size(uint64(t.Bytes())) + " in use"
+	if p.Base != "" {
+		name, p.Headline = "Heap growth by caller", size(uint64(t.Bytes()))+" grew"
+		if n := t.Shrunk(); n > 0 {
+			p.Headline += ", " + size(uint64(n)) + " shrank elsewhere"
+		}
+	}
+	drawn := t.Draw(flame.Options{Name: name, Zoom: zoom, Search: p.Search, Link: p.link})
+	p.Graph, p.Zoom = template.HTML(drawn.SVG), drawn.Zoom //nolint:gosec // The picture escapes what is in it.
+	note := func(format string, args ...any) { p.Notes = append(p.Notes, fmt.Sprintf(format, args...)) }
+	if drawn.Unknown {
+		note("There is no such frame in this profile: all is shown.")
+	}
+	if drawn.Function != "" {
+		note("Only %s and what it calls: %s of %s.", drawn.Function, size(uint64(drawn.Bytes)), size(uint64(t.Bytes())))
+		p.Whole = p.link("")
+	}
+	if p.Search != "" {
+		note("%d frames match, with %s.", drawn.Found, size(uint64(drawn.FoundBytes)))
+	}
+	if drawn.LeftOut > 0 {
+		note("%d frames with %s together are too narrow to be drawn.", drawn.LeftOut, size(uint64(drawn.LeftOutBytes)))
+	}
+	for _, row := range t.Top(topRows) {
+		if row.Flat <= 0 {
+			break
+		}
+		place := ""
+		if row.File != "" {
+			place = fmt.Sprintf("%s:%d", row.File, row.Line)
+		}
+		p.Top = append(p.Top, topRow{
+			Flat: size(uint64(row.Flat)), Share: fmt.Sprintf("%.1f %%", 100*row.Share), Cum: size(uint64(max(row.Cumulative, 0))),
+			Function: row.Function, Place: place, Zoom: p.link(row.Zoom),
+		})
+	}
+}
+
+// link is this page at another frame; empty is the whole.
+func (p *flamePage) link(zoom string) string {
+	q := url.Values{"flame": {p.File}}
+	for name, text := range map[string]string{"base": p.Base, "zoom": zoom, "search": p.Search} {
+		if text != "" {
+			q.Set(name, text)
+		}
+	}
+	return "?" + q.Encode()
+}
+
+// about says which dump it is, and which others it can be held against.
+func (p *flamePage) about(h *handler) {
+	dumps, _ := h.list.get(h.guard) // The overview says what is wrong.
+	name := func(d *heapdump.Dump) string {
+		return d.Time.UTC().Format("2006-01-02 15:04:05 UTC") + " " + string(d.Stage)
+	}
+	for i := len(dumps) - 1; i >= 0; i-- {
+		d := &dumps[i]
+		file := filepath.Base(d.Path)
+		if file == p.File {
+			p.About = strings.TrimSuffix(name(d)+": "+d.Reason, ": ")
+			if d.StaleBytes > 0 {
+				p.Notes = append(p.Notes, size(d.StaleBytes)+" of the heap is younger than the last collection before it, and not in it.")
+			}
+			continue
+		}
+		p.Bases = append(p.Bases, baseLink{file, name(d), file == p.Base})
+	}
+}

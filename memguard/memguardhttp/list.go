@@ -1,0 +1,96 @@
+package memguardhttp
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/memguard-dev/go-memguard/heapdump"
+	"github.com/memguard-dev/go-memguard/memguard"
+)
+
+// dumpList is the list of dumps, read anew once a second at most, for it reads
+// all manifests. A volume that does not answer keeps no page waiting: then it
+// is the list as it was.
+type dumpList struct {
+	mu      sync.Mutex
+	read    time.Time
+	dumps   []heapdump.Dump
+	err     error
+	reading chan struct{} // closed at the end of the reading that runs
+	changed bool          // since it began
+}
+
+const (
+	listAge = time.Second
+	// listPatience is how long a page waits for the list.
+	listPatience = time.Second
+)
+
+var errVolume = errors.New("the volume of the dumps does not answer")
+
+func (l *dumpList) get(g *memguard.Guard) ([]heapdump.Dump, error) {
+	timer := time.NewTimer(listPatience)
+	defer timer.Stop()
+	for {
+		done := l.refresh(g)
+		if done == nil {
+			break
+		}
+		select {
+		case <-done:
+		case <-timer.C:
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			return l.dumps, errVolume
+		}
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.dumps, l.err
+}
+
+// refresh begins to read the list if it is old; nil: it is not.
+func (l *dumpList) refresh(g *memguard.Guard) <-chan struct{} {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.reading != nil {
+		return l.reading
+	}
+	if time.Since(l.read) <= listAge {
+		return nil
+	}
+	l.reading, l.changed = make(chan struct{}), false
+	go l.load(g)
+	return l.reading
+}
+
+func (l *dumpList) load(g *memguard.Guard) {
+	dumps, err := dumpsOf(g)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.dumps, l.err = dumps, err
+	if !l.changed {
+		l.read = time.Now()
+	}
+	close(l.reading)
+	l.reading = nil
+}
+
+// dumpsOf turns a panic into an error: here it would end the host.
+func dumpsOf(g *memguard.Guard) (dumps []heapdump.Dump, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v", p)
+		}
+	}()
+	return g.Dumps()
+}
+
+// forget has the list read anew, also where it is being read.
+func (l *dumpList) forget() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.read, l.changed = time.Time{}, true
+}

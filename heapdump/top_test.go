@@ -14,7 +14,8 @@ import (
 //go:noinline
 func growForTest(n, size int) {
 	for range n {
-		leaked = append(leaked, make([]byte, size))
+		b := make([]byte, size) // On a line of its own: the growth of leaked is another site.
+		leaked = append(leaked, b)
 	}
 }
 

@@ -16,6 +16,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/memguard-dev/go-memguard/memguard"
 )
 
 const secret = "do not show me"
@@ -23,7 +25,8 @@ const secret = "do not show me"
 // planted is a directory of dumps with a real one, and things that are none.
 func planted(t *testing.T) (h http.Handler, dir, real string) {
 	t.Helper()
-	g := start(t)
+	// Room for all that is planted: a baseline may be written meanwhile.
+	g := start(t, memguard.WithRetention(100, 1<<40))
 	d := dump(t, g)
 	dir = filepath.Dir(d.Path)
 	outside := filepath.Join(filepath.Dir(dir), "heap-20200101T000000.000Z-p7-immediate.pb")
@@ -177,6 +180,9 @@ func TestBadProfiles(t *testing.T) {
 		}
 		if w := ask(h, http.MethodGet, "?format=html"); w.Code != http.StatusOK {
 			t.Errorf("the page beside %s: %d", c.name, w.Code)
+		}
+		if err := os.Remove(path); err != nil {
+			t.Error(err)
 		}
 	}
 }

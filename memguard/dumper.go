@@ -11,6 +11,7 @@ import (
 	"github.com/memguard-dev/go-memguard/cgroupstat"
 	"github.com/memguard-dev/go-memguard/heapdump"
 	"github.com/memguard-dev/go-memguard/internal/breakdown"
+	"github.com/memguard-dev/go-memguard/internal/identity"
 	"github.com/memguard-dev/go-memguard/internal/procmem"
 	"github.com/memguard-dev/go-memguard/internal/sample"
 )
@@ -28,6 +29,8 @@ type crossing struct {
 
 // dumpContext is what memguard adds to a dump's manifest.
 type dumpContext struct {
+	// Identity is where the program runs.
+	Identity   identity.Identity    `json:"identity"`
 	Threshold  string               `json:"threshold,omitempty"`
 	Basis      Basis                `json:"basis"`
 	BasisBytes cgroupstat.Value     `json:"basis_bytes,omitzero"`
@@ -299,6 +302,7 @@ func (d *dumper) capture(ctx context.Context, r heapdump.Request) (heapdump.Dump
 func (d *dumper) context(c crossing) dumpContext {
 	g := d.guard
 	about := dumpContext{
+		Identity:   g.identity,
 		Threshold:  c.threshold.String(),
 		Basis:      g.settings.basis.value,
 		BasisBytes: cgroupstat.Of(c.basis),

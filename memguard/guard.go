@@ -10,6 +10,7 @@ import (
 
 	"github.com/memguard-dev/go-memguard/cgroupstat"
 	"github.com/memguard-dev/go-memguard/heapdump"
+	"github.com/memguard-dev/go-memguard/internal/identity"
 	"github.com/memguard-dev/go-memguard/internal/podinfo"
 )
 
@@ -23,6 +24,7 @@ type Guard struct {
 	doctor   *doctor
 	faults   faults
 	reporter *reporter
+	identity identity.Identity
 
 	published published
 	targets   atomic.Pointer[targets]

@@ -1,25 +1,12 @@
 package memguard
 
 import (
-	"maps"
 	"testing"
 	"time"
 
 	"github.com/memguard-dev/go-memguard/internal/blackbox"
+	"github.com/memguard-dev/go-memguard/internal/identity"
 )
-
-func TestResourceAttributes(t *testing.T) {
-	for text, want := range map[string]map[string]string{
-		"":                        {},
-		"k8s.pod.name=api-0":      {"k8s.pod.name": "api-0"},
-		" a = 1 ,b=x%2Cy, c, d=e": {"a": "1", "b": "x,y", "d": "e"},
-		"broken=%zz":              {"broken": "%zz"},
-	} {
-		if got := resourceAttributes(text); !maps.Equal(got, want) {
-			t.Errorf("%q: %v, want %v", text, got, want)
-		}
-	}
-}
 
 func TestSucceeds(t *testing.T) {
 	for _, c := range []struct {
@@ -28,9 +15,9 @@ func TestSucceeds(t *testing.T) {
 	}{
 		{blackbox.Header{Program: "api"}, blackbox.Header{Program: "api"}, true},
 		{blackbox.Header{Program: "api"}, blackbox.Header{Program: "sidecar"}, false},
-		{blackbox.Header{Program: "api", Container: "a"}, blackbox.Header{Program: "api", Container: "b"}, false},
-		{blackbox.Header{Program: "api", Container: "a"}, blackbox.Header{Program: "api", Container: "a"}, true},
-		{blackbox.Header{Program: "api", Container: "a"}, blackbox.Header{Program: "api"}, true},
+		{blackbox.Header{Program: "api", Identity: identity.Identity{Container: "a"}}, blackbox.Header{Program: "api", Identity: identity.Identity{Container: "b"}}, false},
+		{blackbox.Header{Program: "api", Identity: identity.Identity{Container: "a"}}, blackbox.Header{Program: "api", Identity: identity.Identity{Container: "a"}}, true},
+		{blackbox.Header{Program: "api", Identity: identity.Identity{Container: "a"}}, blackbox.Header{Program: "api"}, true},
 	} {
 		if got := succeeds(&c.now, &c.before); got != c.want {
 			t.Errorf("%+v after %+v: %v", c.now, c.before, got)
@@ -39,7 +26,7 @@ func TestSucceeds(t *testing.T) {
 }
 
 func TestIdentity(t *testing.T) {
-	t.Setenv(envResource, "k8s.pod.name=api-0,k8s.container.name=api")
+	t.Setenv("OTEL_RESOURCE_ATTRIBUTES", "k8s.pod.name=api-0,k8s.container.name=api")
 	h, _ := identify(time.Now())
 	if h.Pod != "api-0" || h.Container != "api" || h.Program == "" || h.PID == 0 || h.Run == "" {
 		t.Errorf("%+v", h)

@@ -86,6 +86,7 @@ func newGuard(s *settings) (*Guard, error) {
 	if err != nil {
 		missing = append(missing, err)
 	}
+	g.identity = header.Identity
 	d := newDumper(g)
 	d.store, err = openStore(s, header.Run, d.collector.collect)
 	if err != nil {

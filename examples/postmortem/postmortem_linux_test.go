@@ -15,6 +15,7 @@ import (
 
 	"github.com/memguard-dev/go-memguard/cgroupstat"
 	"github.com/memguard-dev/go-memguard/internal/blackbox"
+	"github.com/memguard-dev/go-memguard/internal/identity"
 	"github.com/memguard-dev/go-memguard/internal/postmortem"
 	"github.com/memguard-dev/go-memguard/internal/sample"
 )
@@ -40,7 +41,7 @@ func volume(t *testing.T, height uint64) string {
 			}
 		},
 		Header: blackbox.Header{
-			Run: theRun, Start: noon, PID: 1, BootID: "boot", Program: "shop", Build: "example.org/shop v1.4.0", Pod: "shop-0", Container: "shop",
+			Run: theRun, Start: noon, PID: 1, BootID: "boot", Program: "shop", Build: "example.org/shop v1.4.0", Identity: identity.Identity{Pod: "shop-0", Container: "shop"},
 		},
 	})
 	if err := b.Open(); err != nil {

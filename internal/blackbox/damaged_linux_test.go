@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/memguard-dev/go-memguard/cgroupstat"
+	"github.com/memguard-dev/go-memguard/internal/identity"
 )
 
 // realBox is the file of a box with so many samples and some events.
@@ -20,7 +21,7 @@ func realBox(t testing.TB, samples int) []byte {
 	dir := t.TempDir()
 	h := Header{
 		Run: NewRun(time.Now(), 1), Start: time.Now(), PID: 1, BootID: "boot", Program: "service",
-		Build: "example.org/service v1.2.3", Pod: "service-0", Container: "service",
+		Build: "example.org/service v1.2.3", Identity: identity.Identity{Pod: "service-0", Container: "service"},
 	}
 	b := New(Options{Dir: dir, Header: h, Bytes: MinBytes, Fault: func(err error) {
 		if err != nil {
@@ -189,7 +190,7 @@ func FuzzStory(f *testing.F) {
 func TestHeaderTexts(t *testing.T) {
 	h := Header{
 		Run: NewRun(time.Now(), 1), Start: time.Now(), PID: 1, BootID: "a\nb: c", Program: strings.Repeat("ü", 1000),
-		Build: "\x00\xff", Pod: strings.Repeat("x", 1<<20), Container: "run: other",
+		Build: "\x00\xff", Identity: identity.Identity{Pod: strings.Repeat("x", 1<<20), Container: "run: other"},
 	}
 	p := make(page, headerBytes)
 	h.encode(p)

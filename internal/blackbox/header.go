@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/memguard-dev/go-memguard/cgroupstat"
+	"github.com/memguard-dev/go-memguard/internal/identity"
 )
 
 // A box begins with a page that holds the header, which is written once, and
@@ -45,8 +46,7 @@ type Header struct {
 	BootID string
 	// Program is the base name of the executable, Build its module and version.
 	Program, Build string
-	// Pod and Container are empty where nothing tells them.
-	Pod, Container string
+	identity.Identity
 }
 
 // State is what of a run changes now and then.
@@ -119,8 +119,11 @@ func (h *Header) encode(p page) {
 		[2]string{"boot_id", h.BootID},
 		[2]string{"program", h.Program},
 		[2]string{"build", h.Build},
+		[2]string{"namespace", h.Namespace},
+		[2]string{"workload", h.Workload},
 		[2]string{"pod", h.Pod},
 		[2]string{"container", h.Container},
+		[2]string{"node", h.Node},
 	)
 }
 
@@ -138,7 +141,10 @@ func parseHeader(p page) (Header, error) {
 	}
 	h := Header{
 		Run: lines["run"], BootID: lines["boot_id"], Program: lines["program"], Build: lines["build"],
-		Pod: lines["pod"], Container: lines["container"],
+		Identity: identity.Identity{
+			Namespace: lines["namespace"], Workload: lines["workload"],
+			Pod: lines["pod"], Container: lines["container"], Node: lines["node"],
+		},
 	}
 	var err, err2 error
 	h.Start, err = time.Parse(time.RFC3339Nano, lines["start"])

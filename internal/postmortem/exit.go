@@ -11,6 +11,7 @@ import (
 	"github.com/memguard-dev/go-memguard/internal/breakdown"
 	"github.com/memguard-dev/go-memguard/internal/crash"
 	"github.com/memguard-dev/go-memguard/internal/diagnose"
+	"github.com/memguard-dev/go-memguard/internal/identity"
 	"github.com/memguard-dev/go-memguard/internal/sample"
 )
 
@@ -53,9 +54,8 @@ type Exit struct {
 	Start   time.Time `json:"start,omitzero"`
 	Program string    `json:"program,omitempty"`
 	Build   string    `json:"build,omitempty"`
-	// Pod and Container are empty where nothing told them.
-	Pod       string `json:"pod,omitempty"`
-	Container string `json:"container,omitempty"`
+	// Identity is where it ran.
+	identity.Identity
 
 	// Limit, Basis and Thresholds are those last in force.
 	Limit      cgroupstat.Value `json:"limit_bytes,omitzero"`
@@ -202,7 +202,7 @@ type Facts struct {
 // Judge says how the process of a story ended.
 func Judge(s *blackbox.Story, f Facts) Exit {
 	e := Exit{
-		Run: s.Run, PID: s.PID, Start: s.Header.Start, Program: s.Program, Build: s.Build, Pod: s.Pod, Container: s.Container,
+		Run: s.Run, PID: s.PID, Start: s.Header.Start, Program: s.Program, Build: s.Build, Identity: s.Identity,
 		Limit: s.Limit, Basis: s.Basis, Thresholds: s.Thresholds,
 		Crash: f.Crash, CrashFile: f.CrashFile, Dumps: f.Dumps, Culprit: culprit(f.Dumps), Box: f.Box, Torn: s.Torn,
 	}

@@ -34,8 +34,27 @@
 //	MEMGUARD_DUMP_DIR        an existing directory; default memguard in os.TempDir
 //	MEMGUARD_DUMP_KEEP       dumps kept, default 8
 //	MEMGUARD_DUMP_MAX_BYTES  bytes kept, default 256Mi
+//	MEMGUARD_DUMP_SIZE_LIMIT the emptyDir's sizeLimit; at most four fifths of it are used
 //	MEMGUARD_GOMEMLIMIT      0.9 (default), 90%, or off; a GOMEMLIMIT in the environment always wins
 //	MEMGUARD_BLACKBOX        size of the black box, 32Ki to 16Mi, default 256Ki; or off
+//
+// The downward API volume is read once a second, after each of the kubelet's
+// swaps. It may hold the files memory_limit (resourceFieldRef limits.memory),
+// threshold, dump_size_limit, and annotations, the whole map, of which count
+//
+//	memguard.dev/threshold         as MEMGUARD_THRESHOLD, where the file threshold is empty
+//	memguard.dev/basis             as MEMGUARD_BASIS
+//	memguard.dev/dump              a dump now, once for each value
+//	memguard.dev/dump-size-limit   as MEMGUARD_DUMP_SIZE_LIMIT; both are read at the start only
+//
+// A bad value there keeps the last good one, is told once, and counted as an
+// error of the part podinfo. A dump that was asked for is remembered in the
+// black box, so that the next start does not take it again; without a black box
+// no start takes one that was asked for before it.
+//
+// For a container without a limit the downward API gives what the node has for
+// all pods. That is told by a cgroup without a limit, and counts as none: see
+// [LimitNode].
 //
 // GOMEMLIMIT is set through automemlimit, whose own variable AUTOMEMLIMIT, if
 // somebody has set it, overrides the ratio.

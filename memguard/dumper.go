@@ -11,6 +11,7 @@ import (
 	"github.com/memguard-dev/go-memguard/cgroupstat"
 	"github.com/memguard-dev/go-memguard/heapdump"
 	"github.com/memguard-dev/go-memguard/internal/breakdown"
+	"github.com/memguard-dev/go-memguard/internal/hugepage"
 	"github.com/memguard-dev/go-memguard/internal/identity"
 	"github.com/memguard-dev/go-memguard/internal/procmem"
 	"github.com/memguard-dev/go-memguard/internal/sample"
@@ -62,6 +63,9 @@ type dumper struct {
 	urgent atomic.Bool
 	// written tells the goroutine that finishes dumps that there is one.
 	written chan struct{}
+	// smallPages is held from a crossing near the limit until its dump is done.
+	smallPages hugepage.Pause
+	held       atomic.Bool
 	// wantBaseline is set until there is one.
 	wantBaseline atomic.Bool
 
@@ -168,7 +172,7 @@ func (d *dumper) baseline(ctx context.Context) error {
 	if d.afford(&d.now.sample, heapdump.Baseline) != nil {
 		return nil // Another time.
 	}
-	d.now.basis = d.guard.settings.basis.value.of(&d.now.sample).Or(0)
+	d.now.basis = d.guard.basis().of(&d.now.sample).Or(0)
 	got, err := d.capture(ctx, heapdump.Request{
 		Stage: heapdump.Baseline, Urgent: true, Reason: "baseline", Context: d.context(d.now),
 	})
@@ -182,7 +186,7 @@ func (d *dumper) baseline(ctx context.Context) error {
 // headroom is how far a sample is below the limit.
 func (d *dumper) headroom(s *sample.Sample) (uint64, bool) {
 	limit, ok := s.Limit.Get()
-	basis, known := d.guard.settings.basis.value.of(s).Get()
+	basis, known := d.guard.basis().of(s).Get()
 	if !ok || !known {
 		return 0, false
 	}
@@ -194,6 +198,7 @@ func (d *dumper) headroom(s *sample.Sample) (uint64, bool) {
 func (d *dumper) dump(ctx context.Context, c crossing) error {
 	d.urgent.Store(true) // The end of the one before may have cleared it.
 	d.now = c
+	d.holdPages(&c.sample)
 	var errs []error
 	var written []heapdump.Dump
 	for i := range crossingStages {
@@ -214,10 +219,10 @@ func (d *dumper) dump(ctx context.Context, c crossing) error {
 		}
 	}
 	d.urgent.Store(false)
-	poke(d.written)
 	for _, got := range written {
 		d.guard.tellDump(got, c.sample.Usage)
 	}
+	poke(d.written)
 	err := errors.Join(errs...)
 	if ctx.Err() == nil { // An end by Stop is no fault.
 		d.guard.faults.set(partDump, err)
@@ -226,6 +231,24 @@ func (d *dumper) dump(ctx context.Context, c crossing) error {
 		return nil
 	}
 	return err
+}
+
+// tightRoom is so little that a huge page or two matter.
+const tightRoom = 16 << 20
+
+// holdPages keeps what is allocated for a dump near the limit from taking 2 MiB
+// at a time.
+func (d *dumper) holdPages(s *sample.Sample) {
+	if room, ok := d.headroom(s); !ok || room >= tightRoom || d.held.Swap(true) {
+		return
+	}
+	d.guard.faults.set(partHugePages, d.smallPages.Hold())
+}
+
+func (d *dumper) releasePages() {
+	if d.held.Swap(false) {
+		d.guard.faults.set(partHugePages, d.smallPages.Release())
+	}
 }
 
 // afford tells whether a stage fits into what is left below the limit; all
@@ -248,7 +271,7 @@ func (d *dumper) describeNow(r *heapdump.Request) {
 		// The cheap stage is safe: from now on words and collection take turns.
 		d.collector.start()
 	}
-	r.Reason = d.now.reason(d.guard.settings.basis.value)
+	r.Reason = d.now.reason(d.guard.basis())
 	r.Context = d.context(d.now).withMappings(r.Stage)
 	if r.Stage == heapdump.Fresh {
 		d.urgent.Store(false) // Nothing that is left to do needs the brake.
@@ -275,6 +298,9 @@ func (d *dumper) finish(ctx context.Context) {
 		headroom, ok := d.headroom(&s)
 		room := !ok || headroom > symbols+d.store.Need(heapdump.Immediate)
 		d.guard.faults.set(partFinish, d.store.Finish(context.WithoutCancel(ctx), room))
+		if !d.urgent.Load() {
+			d.releasePages()
+		}
 	}
 }
 
@@ -304,7 +330,7 @@ func (d *dumper) context(c crossing) dumpContext {
 	about := dumpContext{
 		Identity:   g.identity,
 		Threshold:  c.threshold.String(),
-		Basis:      g.settings.basis.value,
+		Basis:      g.basis(),
 		BasisBytes: cgroupstat.Of(c.basis),
 		Limit:      c.limit,
 		Location:   g.location.Load(),

@@ -23,11 +23,12 @@ const (
 	partPeak
 	partSurvey
 	partDiagnosis
+	partHugePages
 	parts
 )
 
 func (p part) String() string {
-	return [parts]string{"limit", "usage", "stat", "events", "pressure", "process", "podinfo", "gomemlimit", "dump", "finish", "arm", "wakeup", "blackbox", "retention", "peak", "survey", "diagnosis"}[p]
+	return [parts]string{"limit", "usage", "stat", "events", "pressure", "process", "podinfo", "gomemlimit", "dump", "finish", "arm", "wakeup", "blackbox", "retention", "peak", "survey", "diagnosis", "hugepages"}[p]
 }
 
 // faults counts every error and tells each kind once: when it begins and
@@ -49,6 +50,14 @@ func (f *faults) set(p part, err error) {
 	if before := f.last[p].Swap(now); (before == nil) != (now == nil) {
 		f.tell(p, err)
 	}
+}
+
+// renew is set for what was given anew: another error than before is told, too.
+func (f *faults) renew(p part, err error) {
+	if before := f.last[p].Load(); err != nil && before != nil && (*before).Error() != err.Error() {
+		f.tell(p, err)
+	}
+	f.set(p, err)
 }
 
 // count is the number of errors of a part since Start.

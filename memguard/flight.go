@@ -35,7 +35,7 @@ func (s *settings) boxBudget() int64 {
 		return 0
 	}
 	const beside = 64 << 10 // crash output and verdict of a run, generously
-	return min(s.maxBytes.value/4, int64(s.keep.value)*(s.boxBytes.value+beside))
+	return min(s.budget()/4, int64(s.keep.value)*(s.boxBytes.value+beside))
 }
 
 // newFlight reads what was left and begins to record. What fails is in the
@@ -85,8 +85,9 @@ func (f *flight) setState() {
 	}
 	g := f.guard
 	f.box.SetState(blackbox.State{
-		Limit: g.limit.Load().Bytes, Basis: string(g.settings.basis.value),
-		Thresholds: strings.Join(thresholdTexts(g.targets.Load().thresholds), ", "),
+		Limit: g.limit.Load().Bytes, Basis: string(g.basis()),
+		Thresholds: strings.Join(thresholdTexts(g.targets.Load().thresholds.value), ", "),
+		Asked:      g.asked.last(),
 	})
 }
 
@@ -134,10 +135,11 @@ func (f *flight) readPast(store *heapdump.Store) error {
 		return err
 	}
 	for i, d := range dead {
-		exit, err := f.judge(d, store)
+		exit, asked, err := f.judge(d, store)
 		errs = append(errs, err, d.Close())
 		if i == 0 {
 			f.guard.previous.Store(&exit)
+			f.guard.asked.store(asked)
 		} else {
 			f.guard.tellExit(&exit)
 		}
@@ -148,9 +150,9 @@ func (f *flight) readPast(store *heapdump.Store) error {
 	return nil
 }
 
-// judge says how one run ended. What cannot be read is missing in the verdict
-// and told in the error.
-func (f *flight) judge(d *blackbox.Dead, store *heapdump.Store) (postmortem.Exit, error) {
+// judge says how one run ended, and for which dump it was asked last. What
+// cannot be read is missing in the verdict and told in the error.
+func (f *flight) judge(d *blackbox.Dead, store *heapdump.Store) (_ postmortem.Exit, asked string, _ error) {
 	story, err := d.Story()
 	errs := []error{err}
 	facts := postmortem.Facts{BootID: f.header.BootID, OOMKills: f.oomKills(), Box: d.Path}
@@ -167,7 +169,7 @@ func (f *flight) judge(d *blackbox.Dead, store *heapdump.Store) (postmortem.Exit
 	if err == nil {
 		exit.File, err = d.Tell(append(text, '\n'))
 	}
-	return exit, errors.Join(append(errs, err)...)
+	return exit, story.Asked, errors.Join(append(errs, err)...)
 }
 
 // nameDumps names the sites of the last dump of a run that was killed before it

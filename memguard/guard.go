@@ -11,7 +11,6 @@ import (
 	"github.com/memguard-dev/go-memguard/cgroupstat"
 	"github.com/memguard-dev/go-memguard/heapdump"
 	"github.com/memguard-dev/go-memguard/internal/identity"
-	"github.com/memguard-dev/go-memguard/internal/podinfo"
 )
 
 // Guard watches this process's memory until Stop. All methods are safe for
@@ -28,6 +27,7 @@ type Guard struct {
 
 	published published
 	targets   atomic.Pointer[targets]
+	asked     asked
 	limit     atomic.Pointer[Limit]
 	location  atomic.Pointer[cgroupstat.Location]
 	lastDump  atomic.Pointer[heapdump.Dump]
@@ -93,6 +93,7 @@ func (g *Guard) shutdown(panicking bool) error {
 	errs = append(errs, g.sampler.source.close(), g.flight.close(g.settings.now(), panicking))
 	if g.dumper != nil {
 		errs = append(errs, g.dumper.store.Close())
+		g.dumper.releasePages()
 	}
 	return errors.Join(errs...)
 }
@@ -114,7 +115,7 @@ func (g *Guard) Dump(ctx context.Context, reason string) (heapdump.Dump, error) 
 	defer cancel()
 	defer context.AfterFunc(g.ctx, cancel)()
 	c := crossing{sample: g.published.load(), limit: *g.limit.Load()}
-	c.basis = g.settings.basis.value.of(&c.sample).Or(0)
+	c.basis = g.basis().of(&c.sample).Or(0)
 	var last heapdump.Dump
 	var errs []error
 	at := g.settings.now()
@@ -158,43 +159,17 @@ func (g *Guard) crossed(c crossing) {
 	g.dumper.request(c)
 }
 
-// limitChanged is called by the sampler when the effective limit is another.
-func (g *Guard) limitChanged(l Limit) {
+// limitChanged is called by the sampler when the effective limit is another;
+// held is what was last known not to be reclaimable.
+func (g *Guard) limitChanged(l Limit, held cgroupstat.Value) {
 	if before := g.limit.Swap(&l); before != nil {
 		g.flight.setState()
-		g.tellLimit(l)
+		g.tellLimit(l, held)
 	}
 }
+
+// basis is the quantity held against the thresholds now.
+func (g *Guard) basis() Basis { return g.targets.Load().basis.value }
 
 // located is called by the sampler when it reads another cgroup than before.
 func (g *Guard) located(l cgroupstat.Location) { g.location.Store(&l) }
-
-// followPodInfo reads the downward API volume once a second.
-func (g *Guard) followPodInfo(ctx context.Context, dir string, base *targets) {
-	ticker := time.NewTicker(time.Second)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-			g.readPodInfo(dir, base)
-		}
-	}
-}
-
-func (g *Guard) readPodInfo(dir string, base *targets) {
-	info, err := podinfo.Read(dir)
-	last := g.targets.Load()
-	if err != nil {
-		g.faults.set(partPodInfo, err)
-		return
-	}
-	next, err := withPodInfo(base, last, dir, info)
-	g.faults.set(partPodInfo, err)
-	if !next.equal(last) {
-		g.targets.Store(next)
-		g.flight.setState()
-		g.tellTargets(next)
-	}
-}

@@ -1,6 +1,10 @@
 package memguard
 
-import "github.com/memguard-dev/go-memguard/cgroupstat"
+import (
+	"strings"
+
+	"github.com/memguard-dev/go-memguard/cgroupstat"
+)
 
 // LimitSource says where the effective limit comes from.
 type LimitSource string
@@ -14,6 +18,9 @@ const (
 	LimitSupplied LimitSource = "supplied"
 	// LimitPodInfo was given by the file memory_limit of the downward API volume.
 	LimitPodInfo LimitSource = "podinfo"
+	// LimitNode is what the downward API gives for a container without a limit:
+	// the memory that the node has for all pods together.
+	LimitNode LimitSource = "node_allocatable"
 	// LimitMachine is the machine's memory.
 	LimitMachine LimitSource = "machine"
 )
@@ -47,4 +54,33 @@ func effectiveLimit(cgroup cgroupstat.Limit, others ...Limit) Limit {
 		}
 	}
 	return least
+}
+
+// enforced tells whether the kernel kills in this container at the limit.
+func (l Limit) enforced() bool {
+	return !l.Bytes.IsZero() && l.Source != LimitMachine && l.Source != LimitNode
+}
+
+// supplied is a limit that somebody tells of beside the kernel.
+type supplied struct {
+	Limit
+	count bool // written as bytes, the only way the downward API has
+}
+
+// isCount tells whether an amount is written as a number of bytes.
+func isCount(text string) bool { return text != "" && strings.Trim(text, "0123456789") == "" }
+
+// nodeShare is the least part of a machine's memory that a node has for pods,
+// the smallest nodes included.
+const nodeShare = 0.5
+
+// recognise names the number that the downward API gives for lack of a limit.
+// A container that has one shows it in its cgroup.
+func (l supplied) recognise(cgroup cgroupstat.Limit, visible bool, machine cgroupstat.Value) Limit {
+	n, _ := l.Bytes.Get()
+	all, known := machine.Get()
+	if l.count && visible && cgroup.Bytes.IsZero() && known && float64(n) >= nodeShare*float64(all) {
+		l.Source = LimitNode
+	}
+	return l.Limit
 }

@@ -1,6 +1,8 @@
 package memguard
 
 import (
+	"errors"
+	"strings"
 	"testing"
 
 	"github.com/memguard-dev/go-memguard/cgroupstat"
@@ -33,17 +35,62 @@ func TestEffectiveLimit(t *testing.T) {
 }
 
 func TestPodInfoOverEnvironmentAndLastGoodKept(t *testing.T) {
-	base := &targets{thresholds: []Threshold{Percent(80)}, origin: "default", supplied: Limit{Bytes: cgroupstat.Of(1 << 30), Source: LimitSupplied}}
-	good, err := withPodInfo(base, base, "/pod", podinfo.Info{Threshold: "70%", MemoryLimit: "268435456"})
-	if err != nil || good.thresholds[0] != Percent(70) || good.supplied != (Limit{Bytes: cgroupstat.Of(256 << 20), Source: LimitPodInfo, File: "/pod/memory_limit"}) {
+	item := func(text string) podinfo.Item { return podinfo.Item{Text: text, File: "/pod/file"} }
+	base := (&settings{
+		thresholds:  setting[[]Threshold]{[]Threshold{Percent(80)}, "default"},
+		basis:       setting[Basis]{Unreclaimable, "default"},
+		memoryLimit: setting[cgroupstat.Value]{cgroupstat.Of(1 << 30), envMemoryLimit},
+	}).targets()
+	good, err := withPodInfo(base, base, &podinfo.Info{Threshold: item("70%"), Basis: item("usage"), MemoryLimit: item("268435456")})
+	want := &targets{
+		thresholds: setting[[]Threshold]{[]Threshold{Percent(70)}, "/pod/file"},
+		basis:      setting[Basis]{Usage, "/pod/file"},
+		supplied:   supplied{Limit{Bytes: cgroupstat.Of(256 << 20), Source: LimitPodInfo, File: "/pod/file"}, true},
+	}
+	if err != nil || !good.equal(want) {
 		t.Fatalf("got %+v, %v", good, err)
 	}
-	bad, err := withPodInfo(base, good, "/pod", podinfo.Info{Threshold: "lots", MemoryLimit: "x"})
+	bad, err := withPodInfo(base, good, &podinfo.Info{Threshold: item("lots"), Basis: item("all"), MemoryLimit: item("0")})
 	if err == nil || !bad.equal(good) {
 		t.Errorf("bad values: got %+v, %v; want the last good ones and an error", bad, err)
 	}
-	gone, err := withPodInfo(base, good, "/pod", podinfo.Info{})
+	for _, name := range []string{"lots", "all", `"0"`} {
+		if err != nil && !strings.Contains(err.Error(), name) {
+			t.Errorf("%v: does not name %q", err, name)
+		}
+	}
+	broken := podinfo.Item{File: "/pod/file", Err: errors.New("permission denied")}
+	lost, err := withPodInfo(base, good, &podinfo.Info{Threshold: broken, Basis: broken, MemoryLimit: broken})
+	if err == nil || !lost.equal(good) || strings.Count(err.Error(), "permission denied") != 1 {
+		t.Errorf("nothing can be read: got %+v, %v; want the last good ones and one error", lost, err)
+	}
+	gone, err := withPodInfo(base, good, &podinfo.Info{})
 	if err != nil || !gone.equal(base) {
 		t.Errorf("nothing said: got %+v, %v; want what code and environment say", gone, err)
+	}
+}
+
+// The downward API gives the node's memory for a container without a limit.
+func TestNodeAllocatableIsRecognised(t *testing.T) {
+	const machine = 8 << 30
+	none, some := cgroupstat.Limit{}, cgroupstat.Limit{Bytes: cgroupstat.Of(1 << 30)}
+	for name, c := range map[string]struct {
+		bytes   uint64
+		count   bool
+		cgroup  cgroupstat.Limit
+		visible bool
+		want    LimitSource
+	}{
+		"a node of 8 GiB":           {7_500_000_000, true, none, true, LimitNode},
+		"a small node":              {5 << 30, true, none, true, LimitNode},
+		"as a person writes it":     {7 << 30, false, none, true, LimitPodInfo},
+		"a pod's limit":             {2 << 30, true, none, true, LimitPodInfo},
+		"the container has a limit": {7_500_000_000, true, some, true, LimitPodInfo},
+		"no cgroup to be seen":      {7_500_000_000, true, none, false, LimitPodInfo},
+	} {
+		l := supplied{Limit{Bytes: cgroupstat.Of(c.bytes), Source: LimitPodInfo}, c.count}
+		if got := l.recognise(c.cgroup, c.visible, cgroupstat.Of(machine)); got.Source != c.want || got.Bytes != l.Bytes {
+			t.Errorf("%s: %+v, want %s", name, got, c.want)
+		}
 	}
 }

@@ -63,7 +63,7 @@ var table = []*row{
 	{
 		Metric{"memguard.threshold", "By", Gauge, "Where a dump is taken.", []string{attrAt}, maxThresholds, "configuration, downward API"},
 		func(v *view, put put) {
-			for _, t := range v.guard.targets.Load().thresholds {
+			for _, t := range v.guard.targets.Load().thresholds.value {
 				typed(put, t.String(), t.At(v.limit.Bytes))
 			}
 		},

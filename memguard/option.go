@@ -55,6 +55,18 @@ func WithRetention(keep int, maxBytes int64) Option {
 	return optionFunc(func(s *settings) { s.setRetention("WithRetention", keep, maxBytes) })
 }
 
+// WithDumpSizeLimit tells the sizeLimit in bytes of the emptyDir volume of the
+// dump directory, at least 2 MiB: at most four fifths of it are used, since the
+// kubelet evicts a pod whose volume is larger. MEMGUARD_DUMP_SIZE_LIMIT.
+// Default: none.
+func WithDumpSizeLimit(bytes int64) Option {
+	return optionFunc(func(s *settings) {
+		if err := s.setSizeLimit("WithDumpSizeLimit", bytes); err != nil {
+			s.fail("WithDumpSizeLimit", err)
+		}
+	})
+}
+
 // WithGoMemLimit sets GOMEMLIMIT to this share of the limit, 0 < ratio ≤ 1;
 // 0 leaves GOMEMLIMIT alone. MEMGUARD_GOMEMLIMIT. Default: 0.9. A GOMEMLIMIT
 // in the environment always wins.

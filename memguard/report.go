@@ -99,8 +99,8 @@ func (g *Guard) logStart(missing []error) {
 		valueAttr("usage", last.Usage),
 		valueAttr("gomemlimit", goMemLimitNow()),
 		slog.String("gomemlimit_by", g.goMemLimitOrigin()),
-		slog.Any("thresholds", g.targets.Load().thresholds),
-		slog.String("basis", string(s.basis.value)),
+		slog.Any("thresholds", g.targets.Load().thresholds.value),
+		slog.String("basis", string(g.basis())),
 	)
 	if loc := g.location.Load(); loc != nil {
 		attrs = append(attrs, slog.String("cgroup", loc.Version.String()+" "+loc.Levels[0]))
@@ -148,14 +148,31 @@ func valueAttr(key string, v cgroupstat.Value) slog.Attr {
 	return slog.String(key, "none")
 }
 
-func (g *Guard) tellLimit(l Limit) {
-	g.reporter.log(slog.LevelInfo, "memguard: limit changed", limitAttr(l),
-		slog.String("limit_source", string(l.Source)), slog.String("limit_file", l.File))
+// tellLimit warns where a new limit is below what is held already.
+func (g *Guard) tellLimit(l Limit, held cgroupstat.Value) {
+	level, text := slog.LevelInfo, "memguard: limit changed"
+	if n, ok := held.Get(); ok && l.enforced() && n > l.Bytes.Or(0) {
+		level, text = slog.LevelWarn, "memguard: limit changed to less than is held"
+	}
+	g.reporter.log(level, text, limitAttr(l),
+		slog.String("limit_source", string(l.Source)), slog.String("limit_file", l.File), valueAttr("unreclaimable", held))
 }
 
 func (g *Guard) tellTargets(t *targets) {
 	g.reporter.log(slog.LevelInfo, "memguard: configuration changed",
-		slog.Any("thresholds", t.thresholds), slog.String("from", t.origin), valueAttr("supplied_limit", t.supplied.Bytes))
+		slog.Any("thresholds", t.thresholds.value), slog.String("thresholds_from", t.thresholds.origin),
+		slog.String("basis", string(t.basis.value)), slog.String("basis_from", t.basis.origin),
+		valueAttr("supplied_limit", t.supplied.Bytes))
+}
+
+// tellAsked is about a dump that an annotation asked for.
+func (g *Guard) tellAsked(token string, d heapdump.Dump, err error) {
+	if err != nil {
+		g.reporter.log(slog.LevelWarn, "memguard: the dump that an annotation asked for failed",
+			slog.String("token", token), slog.String("path", d.Path), slog.String("err", err.Error()))
+		return
+	}
+	g.tellDump(d, g.published.load().Usage)
 }
 
 func (g *Guard) tellFault(p part, err error) {

@@ -23,7 +23,6 @@ type sampler struct {
 	pace   pace
 	hurry  hastePolicy
 	rest   calmPolicy
-	basis  Basis
 
 	start       time.Time
 	reader      *cgroupstat.Reader // whose location is published
@@ -103,7 +102,7 @@ func (s *sampler) tick() time.Duration {
 	since := time.Since(s.start)
 	if s.lastFull == 0 || since-s.lastFull >= fullEvery {
 		s.full(since)
-		return s.judge(since, s.basis.of(&s.last))
+		return s.judge(since, s.basis())
 	}
 	s.guard.samples.Add(1)
 	if err := s.source.usage(&s.last); err != nil {
@@ -135,8 +134,11 @@ func (s *sampler) tick() time.Duration {
 	}
 	s.closer(since)
 	s.record(blackbox.Full)
-	return s.judge(since, s.basis.of(&s.last))
+	return s.judge(since, s.basis())
 }
+
+// basis is that of the last sample.
+func (s *sampler) basis() cgroupstat.Value { return s.targets.basis.value.of(&s.last) }
 
 // judge decides on a basis, hands a decision on, and gives the time to the next sample.
 func (s *sampler) judge(since time.Duration, basis cgroupstat.Value) time.Duration {
@@ -159,10 +161,10 @@ func (s *sampler) judge(since time.Duration, basis cgroupstat.Value) time.Durati
 		if s.lastFull != since {
 			s.full(since)
 		}
-		s.guard.flight.crossed(&s.last, n, s.targets.thresholds[d.line].At(s.limit.Bytes))
+		s.guard.flight.crossed(&s.last, n, s.targets.thresholds.value[d.line].At(s.limit.Bytes))
 		s.guard.crossed(crossing{
 			line: d.line, grew: d.grew, basis: n,
-			threshold: s.targets.thresholds[d.line], sample: s.last, limit: s.limit,
+			threshold: s.targets.thresholds.value[d.line], sample: s.last, limit: s.limit,
 			goroutines: goroutinesGrew(s.baseline, s.last.Go.Goroutines),
 		})
 	}
@@ -179,7 +181,7 @@ func (s *sampler) sleep(distance uint64, ok bool) time.Duration {
 
 func (s *sampler) reading(since time.Duration, basis uint64) reading {
 	r := reading{since: since, basis: basis, limit: s.limit.Bytes}
-	for i, t := range s.targets.thresholds {
+	for i, t := range s.targets.thresholds.value {
 		r.thresholds[i] = t.At(s.limit.Bytes)
 	}
 	return r
@@ -220,7 +222,7 @@ func (s *sampler) followWakes() {
 	}
 	s.woken = key
 	s.waker.follow(&wakeTarget{
-		location: r.Location(), level: r.Level(), usages: wakeUsages(s.targets.thresholds, s.limit.Bytes),
+		location: r.Location(), level: r.Level(), usages: wakeUsages(s.targets.thresholds.value, s.limit.Bytes),
 	})
 }
 
@@ -228,27 +230,40 @@ func (s *sampler) followWakes() {
 // last known stays in force.
 func (s *sampler) follow() {
 	g := s.guard
-	if t := g.targets.Load(); t != s.targets {
-		if s.targets != nil {
-			s.watch = s.watch.keep(s.targets.thresholds, t.thresholds)
-		}
-		s.targets = t
-	}
+	s.aim(g.targets.Load())
 	err := s.source.readLimits()
 	g.faults.set(partLimit, err)
 	if err != nil && s.limit.Source != "" {
 		return
 	}
-	limit := effectiveLimit(s.source.limits.Max, s.targets.supplied, Limit{Bytes: s.source.machine, Source: LimitMachine})
+	limit := effectiveLimit(s.source.limits.Max, s.suppliedLimit(), Limit{Bytes: s.source.machine, Source: LimitMachine})
 	if !s.scopeFixed {
 		s.fixScope(limit)
 		s.scopeFixed = true
 	}
 	if limit != s.limit {
 		s.limit = limit
-		g.limitChanged(limit)
+		g.limitChanged(limit, s.last.Unreclaimable())
 	}
 	g.faults.set(partGoMemLimit, s.goMem.follow(limit.Bytes))
+}
+
+func (s *sampler) suppliedLimit() Limit {
+	return s.targets.supplied.recognise(s.source.limits.Max, s.source.cgroup != nil, s.source.machine)
+}
+
+// aim takes up new targets. What was seen of another basis counts no more.
+func (s *sampler) aim(t *targets) {
+	switch {
+	case t == s.targets:
+		return
+	case s.targets == nil:
+	case s.targets.basis.value != t.basis.value:
+		s.watch, s.ascent = watch{}, ascent{}
+	default:
+		s.watch = s.watch.keep(s.targets.thresholds.value, t.thresholds.value)
+	}
+	s.targets = t
 }
 
 // fixScope decides once whose memory a supplied limit is about. A cgroup
@@ -256,7 +271,7 @@ func (s *sampler) follow() {
 // something larger than this program, such as a login session: then the
 // process is measured instead.
 func (s *sampler) fixScope(limit Limit) {
-	if s.source.scope != sample.Cgroup || limit.Source == LimitCgroup || limit.Source == LimitMachine {
+	if s.source.scope != sample.Cgroup || limit.Source == LimitCgroup || !limit.enforced() {
 		return
 	}
 	var now sample.Sample

@@ -127,7 +127,7 @@ func (s *sampler) consult() {
 	if r := s.source.cgroup; r != nil && s.last.Scope == sample.Cgroup {
 		o.level, o.high = r.Level(), s.source.limits.High.Bytes
 	}
-	o.unlimited = s.limit.Source == LimitMachine || s.limit.Bytes.IsZero()
+	o.unlimited = !s.limit.enforced()
 	s.guard.doctor.see(o)
 	o.spikes, o.spike, o.highest = 0, 0, 0
 }
@@ -135,7 +135,7 @@ func (s *sampler) consult() {
 // reached are the thresholds that a usage is at or above.
 func (s *sampler) reached(usage uint64) []Threshold {
 	var list []Threshold
-	for _, t := range s.targets.thresholds {
+	for _, t := range s.targets.thresholds.value {
 		if at, ok := t.At(s.limit.Bytes).Get(); ok && usage >= at {
 			list = append(list, t)
 		}

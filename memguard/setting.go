@@ -27,12 +27,13 @@ func (g *Guard) Settings() []Setting {
 	s := g.settings
 	return []Setting{
 		g.thresholdSetting(),
-		{envBasis, string(s.basis.value), s.basis.origin},
+		g.basisSetting(),
 		g.memoryLimitSetting(),
 		{envPodInfo, s.podInfo.value, s.podInfo.origin},
 		g.dumpDirSetting(),
 		{envDumpKeep, strconv.Itoa(s.keep.value), s.keep.origin},
 		{envDumpBytes, quantityText(s.maxBytes.value), s.maxBytes.origin},
+		{envSizeLimit, orNone(s.sizeLimit.value), s.sizeLimit.origin},
 		s.goMemLimitSetting(),
 		{envBlackBox, orOff(s.boxBytes.value), s.boxBytes.origin},
 	}
@@ -43,11 +44,15 @@ func (g *Guard) thresholdSetting() Setting {
 	if now == nil { // Switched off.
 		now = g.settings.targets()
 	}
-	texts := make([]string, len(now.thresholds))
-	for i, t := range now.thresholds {
-		texts[i] = t.String()
+	return Setting{envThreshold, strings.Join(thresholdTexts(now.thresholds.value), ","), now.thresholds.origin}
+}
+
+func (g *Guard) basisSetting() Setting {
+	now := g.targets.Load()
+	if now == nil {
+		now = g.settings.targets()
 	}
-	return Setting{envThreshold, strings.Join(texts, ","), now.origin}
+	return Setting{envBasis, string(now.basis.value), now.basis.origin}
 }
 
 func (g *Guard) memoryLimitSetting() Setting {
@@ -89,6 +94,13 @@ func (s *settings) goMemLimitSetting() Setting {
 func orOff(n int64) string {
 	if n == 0 {
 		return "off"
+	}
+	return quantityText(n)
+}
+
+func orNone(n int64) string {
+	if n == 0 {
+		return ""
 	}
 	return quantityText(n)
 }

@@ -30,6 +30,7 @@ const (
 	envDumpDir     = "MEMGUARD_DUMP_DIR"
 	envDumpKeep    = "MEMGUARD_DUMP_KEEP"
 	envDumpBytes   = "MEMGUARD_DUMP_MAX_BYTES"
+	envSizeLimit   = "MEMGUARD_DUMP_SIZE_LIMIT"
 	envGoMemLimit  = "MEMGUARD_GOMEMLIMIT"
 	envBlackBox    = "MEMGUARD_BLACKBOX"
 )
@@ -55,10 +56,12 @@ type settings struct {
 	thresholds    setting[[]Threshold]
 	basis         setting[Basis]
 	memoryLimit   setting[cgroupstat.Value]
+	limitIsCount  bool // memoryLimit is written as bytes, as the downward API does
 	podInfo       setting[string]
 	dumpDir       setting[string]
 	keep          setting[int]
 	maxBytes      setting[int64]
+	sizeLimit     setting[int64]   // of the volume of dumps; 0: none
 	ratio         setting[float64] // 0: off
 	boxBytes      setting[int64]   // 0: off
 	logger        *slog.Logger
@@ -86,6 +89,7 @@ func resolve(opts []Option, lookup func(string) (string, bool)) *settings {
 		dumpDir:        setting[string]{"", "default"},
 		keep:           setting[int]{defaultKeep, "default"},
 		maxBytes:       setting[int64]{defaultMaxBytes, "default"},
+		sizeLimit:      setting[int64]{0, "default"},
 		ratio:          setting[float64]{defaultRatio, "default"},
 		boxBytes:       setting[int64]{blackbox.DefaultBytes, "default"},
 		logger:         slog.Default(),
@@ -122,6 +126,7 @@ func (s *settings) environment(lookup func(string) (string, bool)) {
 		{envDumpDir, func(name, text string) { s.dumpDir = setting[string]{text, name} }},
 		{envDumpKeep, s.envDumpKeep},
 		{envDumpBytes, s.envDumpBytes},
+		{envSizeLimit, s.envSizeLimit},
 		{envGoMemLimit, s.envGoMemLimit},
 		{envBlackBox, s.envBlackBox},
 	} {
@@ -175,21 +180,36 @@ func (s *settings) setBasis(origin, text string) {
 }
 
 func (s *settings) envMemoryLimit(name, text string) {
-	n, err := quantity.Parse(text)
+	n, err := parseMemoryLimit(text)
 	if err != nil {
 		s.fail(name, err)
 		return
 	}
-	s.setMemoryLimit(name, n)
+	s.memoryLimit, s.limitIsCount = setting[cgroupstat.Value]{cgroupstat.Of(n), name}, isCount(text)
 }
 
 // minMemoryLimit is less than what a Go program needs to start: a smaller
 // value is a unit forgotten.
 const minMemoryLimit = 1 << 20
 
-func (s *settings) setMemoryLimit(origin string, n uint64) {
+func parseMemoryLimit(text string) (uint64, error) {
+	n, err := quantity.Parse(text)
+	if err != nil {
+		return 0, err
+	}
+	return n, checkMemoryLimit(n)
+}
+
+func checkMemoryLimit(n uint64) error {
 	if n < minMemoryLimit || n > math.MaxInt64 {
-		s.fail(origin, fmt.Errorf("%d bytes is not between 1Mi and 8Ei: want %s", n, quantity.Accepted))
+		return fmt.Errorf("%d bytes is not between 1Mi and 8Ei: want %s", n, quantity.Accepted)
+	}
+	return nil
+}
+
+func (s *settings) setMemoryLimit(origin string, n uint64) {
+	if err := checkMemoryLimit(n); err != nil {
+		s.fail(origin, err)
 		return
 	}
 	s.memoryLimit = setting[cgroupstat.Value]{cgroupstat.Of(n), origin}
@@ -211,6 +231,41 @@ func (s *settings) envDumpBytes(name, text string) {
 	if !s.setMaxBytes(int64(n), name) {
 		s.fail(name, fmt.Errorf("%.32q: accepted is a Kubernetes quantity of at least 1Mi", text))
 	}
+}
+
+func (s *settings) envSizeLimit(name, text string) {
+	if err := s.readSizeLimit(name, text); err != nil {
+		s.fail(name, err)
+	}
+}
+
+func (s *settings) readSizeLimit(origin, text string) error {
+	n, err := quantity.Parse(text)
+	if err != nil {
+		return err
+	}
+	return s.setSizeLimit(origin, int64(min(n, math.MaxInt64)))
+}
+
+func (s *settings) setSizeLimit(origin string, n int64) error {
+	if n < minSizeLimit {
+		return fmt.Errorf("%d bytes: accepted is at least 2 MiB", n)
+	}
+	s.sizeLimit = setting[int64]{n, origin}
+	return nil
+}
+
+// minSizeLimit leaves room for one dump.
+const minSizeLimit = 2 << 20
+
+// budget is what may be kept in the dump directory. The kubelet evicts a pod
+// whose volume is over its size limit, so a part of that stays free: for files
+// being written, and for others in the volume.
+func (s *settings) budget() int64 {
+	if s.sizeLimit.value == 0 {
+		return s.maxBytes.value
+	}
+	return min(s.maxBytes.value, s.sizeLimit.value/5*4)
 }
 
 func (s *settings) setRetention(origin string, keep int, maxBytes int64) {

@@ -104,7 +104,7 @@ func (g *Guard) Snapshot() Snapshot {
 		return Snapshot{Limit: Limit{Source: LimitNone}}
 	}
 	last := g.published.load()
-	basis := g.settings.basis.value
+	basis := g.basis()
 	out := Snapshot{
 		Time:          last.Time(),
 		Running:       g.ctx.Err() == nil,
@@ -132,7 +132,7 @@ func (g *Guard) Snapshot() Snapshot {
 	if a != nil {
 		out.Findings, out.Trends, out.TimeToLimit, out.Sizing = a.Findings, a.Trends, a.TimeToLimit, a.Sizing
 	}
-	for _, t := range g.targets.Load().thresholds {
+	for _, t := range g.targets.Load().thresholds.value {
 		out.Thresholds = append(out.Thresholds, ThresholdState{t, t.At(out.Limit.Bytes)})
 	}
 	for p := range parts {

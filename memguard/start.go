@@ -61,21 +61,21 @@ func newGuard(s *settings) (*Guard, error) {
 	g.ctx, g.cancel = context.WithCancel(context.Background())
 	var missing []error
 
-	base := s.targets()
-	g.targets.Store(base)
+	g.targets.Store(s.targets())
 	dir, ok, err := s.podInfoDir()
 	if err != nil {
 		s.fail(s.podInfo.origin, err)
 	}
+	var follower *podInfoFollower
 	if ok {
-		g.readPodInfo(dir, base)
+		follower = newPodInfoFollower(g, dir)
 	}
 
 	source, lacks := openSource(s.locate)
 	missing = append(missing, lacks...)
 	g.sampler = &sampler{
 		guard: g, source: source, goMem: newGoMemLimit(s.ratio.value),
-		policy: s.policy, pace: s.pace, hurry: s.haste, rest: s.calm, basis: s.basis.value,
+		policy: s.policy, pace: s.pace, hurry: s.haste, rest: s.calm,
 		start: s.now(), outcomes: make(chan outcome), waker: newWaker(g),
 	}
 	g.doctor = newDoctor(g)
@@ -125,8 +125,8 @@ func newGuard(s *settings) (*Guard, error) {
 		g.wg.Go(func() { g.flight.box.Run(g.ctx) })
 		g.wg.Go(func() { g.faults.set(partRetention, g.flight.retain()) })
 	}
-	if ok {
-		g.wg.Go(func() { g.followPodInfo(g.ctx, dir, base) })
+	if follower != nil {
+		g.wg.Go(func() { follower.run(g.ctx) })
 	}
 	g.wg.Go(func() { g.doctor.run(g.ctx) })
 	g.wg.Go(func() { g.sampler.waker.run(g.ctx, watcher) })
@@ -155,7 +155,7 @@ func (s *settings) podInfoDir() (dir string, ok bool, err error) {
 // openStore opens the configured directory, or the default one when that
 // cannot be used.
 func openStore(s *settings, run string, gc func()) (*heapdump.Store, error) {
-	options := heapdump.Options{Keep: s.keep.value, MaxBytes: s.maxBytes.value - s.boxBudget(), Run: run, GC: gc}
+	options := heapdump.Options{Keep: s.keep.value, MaxBytes: s.budget() - s.boxBudget(), Run: run, GC: gc}
 	if dir := s.dumpDir.value; dir != "" {
 		store, err := heapdump.Open(dir, options)
 		if err == nil {

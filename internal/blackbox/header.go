@@ -59,6 +59,8 @@ type State struct {
 	Limit cgroupstat.Value
 	// Basis and Thresholds are those in force, as a person writes them.
 	Basis, Thresholds string
+	// Asked is the token of the last dump that was asked for from outside.
+	Asked string
 
 	generation uint64
 }
@@ -166,6 +168,7 @@ func (s *State) encode(p page) {
 		[2]string{"limit", limit},
 		[2]string{"basis", s.Basis},
 		[2]string{"thresholds", s.Thresholds},
+		[2]string{"asked", s.Asked},
 	)
 }
 
@@ -196,7 +199,7 @@ func parseStates(pages ...page) (State, bool) {
 		if !ok || !isState || err != nil || found && generation <= last.generation {
 			continue
 		}
-		s := State{Basis: lines["basis"], Thresholds: lines["thresholds"], generation: generation}
+		s := State{Basis: lines["basis"], Thresholds: lines["thresholds"], Asked: lines["asked"], generation: generation}
 		if n, err := strconv.ParseUint(lines["limit"], 10, 64); err == nil {
 			s.Limit = cgroupstat.Of(n)
 		}

@@ -1,0 +1,5 @@
+//go:build !unix
+
+package podinfo
+
+const nonblock = 0

@@ -71,10 +71,27 @@ func (s *Store) Arm(ctx context.Context) error {
 		a.records, a.space = records, a.sink.n+a.sink.n/8+moreBytes
 		s.held.Store(uint64(records))
 	}
-	if err := a.makeReady(&s.dir); err != nil {
+	if err := s.makeReady(); err != nil {
 		return fmt.Errorf("heapdump: arm in %s: %w", s.path, err)
 	}
 	return nil
+}
+
+// makeReady holds files for the next captures.
+func (s *Store) makeReady() error {
+	defer s.noteAside()
+	return s.armed.makeReady(&s.dir)
+}
+
+// noteAside counts the space that is set aside, for those who must not wait.
+func (s *Store) noteAside() {
+	aside := uint64(0)
+	if s.armed != nil {
+		for i := range s.armed.spares {
+			aside += uint64(s.armed.spares[i].space)
+		}
+	}
+	s.aside.Store(aside)
 }
 
 // Disarm gives back what Arm holds.
@@ -94,6 +111,7 @@ func (s *Store) disarm() error {
 	err := s.armed.release()
 	s.armed = nil
 	s.held.Store(0)
+	s.noteAside()
 	return err
 }
 
@@ -107,13 +125,15 @@ func (a *armed) release() error {
 	return errors.Join(errs...)
 }
 
+// What a record takes in a buffer, and a sample in a profile.
+const perRecord, perSample = 330, 80
+
 // Need estimates how much memory an urgent capture of the stage takes from
 // the container, in bytes: little when armed. It allocates nothing.
 func (s *Store) Need(stage Stage) uint64 {
 	const (
-		perRecord, perSample = 330, 80
-		manifestAndMore      = 64 << 10
-		collection           = 1 << 20 // what marking takes for its queues
+		manifestAndMore = 64 << 10
+		collection      = 1 << 20 // what marking takes for its queues
 	)
 	records := uint64(heapprofile.Records())
 	need := uint64(manifestAndMore)
@@ -125,6 +145,23 @@ func (s *Store) Need(stage Stage) uint64 {
 	}
 	if s.kind == Tmpfs {
 		need += records * perSample
+	}
+	return need
+}
+
+// NeedToArm estimates how much memory [Store.Arm] would take now from the
+// container, in bytes: what is missing of the buffers, and on tmpfs of the space
+// that is set aside. It allocates nothing.
+func (s *Store) NeedToArm() uint64 {
+	records, held := uint64(heapprofile.Records()), s.held.Load()
+	need := uint64(0)
+	if records > held {
+		records += records/8 + moreRecords
+		need = (records - held) * perRecord
+	}
+	if s.kind == Tmpfs {
+		space := maxSpares * (records*perSample + moreBytes)
+		need += space - min(space, s.aside.Load())
 	}
 	return need
 }
@@ -179,6 +216,7 @@ func (c *capture) linkArmed() (_ written, ok bool) {
 	last := len(a.spares) - 1
 	ready := a.spares[last]
 	a.spares = a.spares[:last]
+	c.noteAside()
 	a.sink = sink{ctx: c.ctx, w: ready.file}
 	c.encoder = a.encoder
 	err := addresses(a.encoder, &a.sink)

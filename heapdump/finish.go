@@ -57,7 +57,7 @@ func (s *Store) Finish(ctx context.Context, room bool) error {
 		err = errors.Join(err, s.prune(last))
 	}
 	if s.armed != nil && room {
-		err = errors.Join(err, s.armed.makeReady(&s.dir))
+		err = errors.Join(err, s.makeReady())
 	}
 	if err != nil {
 		return fmt.Errorf("heapdump: finish in %s: %w", s.path, err)

@@ -43,6 +43,7 @@ type Store struct {
 	edge     edges
 	mem      *gomem.Reader
 	held     atomic.Uint64 // records that it is armed for
+	aside    atomic.Uint64 // bytes of the volume that are set aside for captures
 
 	// opening lets those look at dir who do not wait for their turn.
 	opening sync.Mutex

@@ -95,7 +95,7 @@ func childNeeds(t *testing.T, dir string) {
 		manyRecords(t, records)
 		for _, ready := range []bool{false, true} {
 			if ready {
-				arm(t, s)
+				measureArm(t, s, dir)
 			}
 			for j, stage := range []Stage{Immediate, Fresh} {
 				need := s.Need(stage)
@@ -117,6 +117,25 @@ func childNeeds(t *testing.T, dir string) {
 		if err := s.Disarm(); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// measureArm holds the estimate of what arming takes against what it took.
+func measureArm(t testing.TB, s *Store, dir string) {
+	t.Helper()
+	need, files, before := s.NeedToArm(), taken(t, dir), resetPeak(t)
+	arm(t, s)
+	grown := max(0, status(t, "VmHWM:")-before)
+	if s.FS() == Tmpfs {
+		grown += taken(t, dir) - files
+	}
+	fmt.Printf("MEASURED %s, %d records, to arm: need %d KiB, taken %d KiB, then %d KiB\n",
+		s.FS(), heapprofile.Records(), need>>10, grown>>10, s.NeedToArm()>>10)
+	if int64(need) < grown/2 {
+		t.Errorf("need %d bytes to arm, taken %d", need, grown)
+	}
+	if left := s.NeedToArm(); left > need/4 {
+		t.Errorf("armed, and yet %d of %d bytes are needed", left, need)
 	}
 }
 

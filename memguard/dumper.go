@@ -11,7 +11,6 @@ import (
 	"github.com/memguard-dev/go-memguard/cgroupstat"
 	"github.com/memguard-dev/go-memguard/heapdump"
 	"github.com/memguard-dev/go-memguard/internal/breakdown"
-	"github.com/memguard-dev/go-memguard/internal/hugepage"
 	"github.com/memguard-dev/go-memguard/internal/identity"
 	"github.com/memguard-dev/go-memguard/internal/procmem"
 	"github.com/memguard-dev/go-memguard/internal/sample"
@@ -63,9 +62,6 @@ type dumper struct {
 	urgent atomic.Bool
 	// written tells the goroutine that finishes dumps that there is one.
 	written chan struct{}
-	// smallPages is held from a crossing near the limit until its dump is done.
-	smallPages hugepage.Pause
-	held       atomic.Bool
 	// wantBaseline is set until there is one.
 	wantBaseline atomic.Bool
 
@@ -157,7 +153,7 @@ func (d *dumper) arm(ctx context.Context) error {
 		return d.store.Disarm()
 	}
 	s := d.guard.published.load()
-	if headroom, ok := d.headroom(&s); ok && 2*d.store.Need(heapdump.Immediate) > headroom {
+	if headroom, ok := d.headroom(&s); ok && 2*d.store.NeedToArm() > headroom {
 		return nil // Said in the manifest, if it comes to a dump.
 	}
 	return d.store.Arm(ctx)
@@ -198,7 +194,6 @@ func (d *dumper) headroom(s *sample.Sample) (uint64, bool) {
 func (d *dumper) dump(ctx context.Context, c crossing) error {
 	d.urgent.Store(true) // The end of the one before may have cleared it.
 	d.now = c
-	d.holdPages(&c.sample)
 	var errs []error
 	var written []heapdump.Dump
 	for i := range crossingStages {
@@ -231,24 +226,6 @@ func (d *dumper) dump(ctx context.Context, c crossing) error {
 		return nil
 	}
 	return err
-}
-
-// tightRoom is so little that a huge page or two matter.
-const tightRoom = 16 << 20
-
-// holdPages keeps what is allocated for a dump near the limit from taking 2 MiB
-// at a time.
-func (d *dumper) holdPages(s *sample.Sample) {
-	if room, ok := d.headroom(s); !ok || room >= tightRoom || d.held.Swap(true) {
-		return
-	}
-	d.guard.faults.set(partHugePages, d.smallPages.Hold())
-}
-
-func (d *dumper) releasePages() {
-	if d.held.Swap(false) {
-		d.guard.faults.set(partHugePages, d.smallPages.Release())
-	}
 }
 
 // afford tells whether a stage fits into what is left below the limit; all
@@ -296,11 +273,8 @@ func (d *dumper) finish(ctx context.Context) {
 		const symbols = 4 << 20
 		s := d.guard.published.load()
 		headroom, ok := d.headroom(&s)
-		room := !ok || headroom > symbols+d.store.Need(heapdump.Immediate)
+		room := !ok || headroom > symbols+d.store.Need(heapdump.Immediate)+d.store.NeedToArm()
 		d.guard.faults.set(partFinish, d.store.Finish(context.WithoutCancel(ctx), room))
-		if !d.urgent.Load() {
-			d.releasePages()
-		}
 	}
 }
 

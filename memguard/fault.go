@@ -23,12 +23,11 @@ const (
 	partPeak
 	partSurvey
 	partDiagnosis
-	partHugePages
 	parts
 )
 
 func (p part) String() string {
-	return [parts]string{"limit", "usage", "stat", "events", "pressure", "process", "podinfo", "gomemlimit", "dump", "finish", "arm", "wakeup", "blackbox", "retention", "peak", "survey", "diagnosis", "hugepages"}[p]
+	return [parts]string{"limit", "usage", "stat", "events", "pressure", "process", "podinfo", "gomemlimit", "dump", "finish", "arm", "wakeup", "blackbox", "retention", "peak", "survey", "diagnosis"}[p]
 }
 
 // faults counts every error and tells each kind once: when it begins and

@@ -93,7 +93,6 @@ func (g *Guard) shutdown(panicking bool) error {
 	errs = append(errs, g.sampler.source.close(), g.flight.close(g.settings.now(), panicking))
 	if g.dumper != nil {
 		errs = append(errs, g.dumper.store.Close())
-		g.dumper.releasePages()
 	}
 	return errors.Join(errs...)
 }

@@ -5,6 +5,11 @@
 //	kubectl cp pod:/dumps ./dumps
 //	go run -C examples/postmortem . [-list] [-run RUN] [-exit-code N] [-last 1m] /path/to/dumps
 //
+// With -fleet it reads a tree of such directories, as a collector makes it, and
+// ranks the lines of code that held the memory of all pods together:
+//
+//	go run -C examples/postmortem . -fleet [-n 10] [-since 24h] [-json] /path/to/tree
+//
 // The exit code, if it is known, tells apart what looks the same in the
 // volume: SIGKILL from outside (137) and a program that ended itself.
 //
@@ -29,6 +34,7 @@ type options struct {
 	exitCode *int
 	last     time.Duration
 	columns  int
+	fleet    *fleetOptions // nil: a single directory
 }
 
 // run gives the exit code: 0 with a story, 1 without, 2 for wrong flags.
@@ -41,7 +47,12 @@ func run(args []string, out, complaints io.Writer) int {
 		fmt.Fprintln(complaints, "postmortem:", err)
 		return 2
 	}
-	if err := tell(o, out); err != nil {
+	if o.fleet != nil {
+		err = tellFleet(o.dir, *o.fleet, theLimits, out)
+	} else {
+		err = tell(o, out)
+	}
+	if err != nil {
 		fmt.Fprintln(complaints, "postmortem:", err)
 		return 1
 	}
@@ -63,7 +74,12 @@ func parse(args []string, usage io.Writer) (options, error) {
 		o.exitCode = &n
 		return err
 	})
+	fleet := fleetFlags(flags)
 	if err := flags.Parse(args); err != nil {
+		return o, err
+	}
+	var err error
+	if o.fleet, err = fleet(); err != nil {
 		return o, err
 	}
 	if flags.NArg() != 1 {

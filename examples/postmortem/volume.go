@@ -40,7 +40,7 @@ func load(dir string, exitCode *int) ([]past, error) {
 		runs = append(runs, loadRun(f, dumps[f.Run], exitCode))
 	}
 	if len(runs) == 0 {
-		return nil, fmt.Errorf("no black box and no verdict in %s", dir)
+		return nil, fmt.Errorf("no black box and no verdict in %s: -fleet reads the folders in it", dir)
 	}
 	return runs, nil
 }

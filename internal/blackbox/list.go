@@ -20,11 +20,21 @@ func List(dir string) ([]Files, error) {
 	if err != nil {
 		return nil, err
 	}
-	byRun := map[string]*Files{}
+	names := make([]string, 0, len(entries))
 	for _, e := range entries {
-		name := e.Name()
+		if e.Type().IsRegular() {
+			names = append(names, e.Name())
+		}
+	}
+	return ByRun(dir, names), nil
+}
+
+// ByRun is List for one who has read the directory: names are its regular files.
+func ByRun(dir string, names []string) []Files {
+	byRun := map[string]*Files{}
+	for _, name := range names {
 		run, ok := runOf(name)
-		if !ok || !e.Type().IsRegular() {
+		if !ok {
 			continue
 		}
 		f := byRun[run]
@@ -47,5 +57,5 @@ func List(dir string) ([]Files, error) {
 		runs = append(runs, *f)
 	}
 	sort.Slice(runs, func(i, j int) bool { return runs[i].Run < runs[j].Run })
-	return runs, nil
+	return runs
 }

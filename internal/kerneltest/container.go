@@ -39,6 +39,8 @@ type ContainerSpec struct {
 	Mounts     []Mount
 	UID        int  // user and group; 0 means 65532, as distroless images have it
 	HostCgroup bool // the machine's cgroup namespace, as with --cgroupns=host
+	// HostNetwork is the machine's network, for one that talks to its loopback.
+	HostNetwork bool
 }
 
 // Exit is how a container ended.

@@ -35,7 +35,7 @@ func ociConfig(id string, v cgroupstat.Version, spec ContainerSpec) object {
 		"mounts": mounts(spec.Mounts),
 		"linux": object{
 			"cgroupsPath": "/" + id,
-			"namespaces":  namespaces(v, spec.HostCgroup),
+			"namespaces":  namespaces(v, spec),
 			"resources":   resources(spec.LimitBytes),
 			"maskedPaths": []string{
 				"/proc/acpi", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/timer_list",
@@ -49,9 +49,12 @@ func ociConfig(id string, v cgroupstat.Version, spec ContainerSpec) object {
 }
 
 // namespaces: a cgroup namespace is what containers get on v2 only.
-func namespaces(v cgroupstat.Version, hostCgroup bool) []object {
-	types := []string{"pid", "ipc", "uts", "mount", "network"}
-	if v == cgroupstat.V2 && !hostCgroup {
+func namespaces(v cgroupstat.Version, spec ContainerSpec) []object {
+	types := []string{"pid", "ipc", "uts", "mount"}
+	if !spec.HostNetwork {
+		types = append(types, "network")
+	}
+	if v == cgroupstat.V2 && !spec.HostCgroup {
 		types = append(types, "cgroup")
 	}
 	var list []object

@@ -1,6 +1,7 @@
 package memguard
 
 import (
+	"fmt"
 	"log/slog"
 
 	"go.opentelemetry.io/otel/log"
@@ -61,8 +62,8 @@ func WithRetention(keep int, maxBytes int64) Option {
 // Default: none.
 func WithDumpSizeLimit(bytes int64) Option {
 	return optionFunc(func(s *settings) {
-		if err := s.setSizeLimit("WithDumpSizeLimit", bytes); err != nil {
-			s.fail("WithDumpSizeLimit", err)
+		if !s.setSizeLimit("WithDumpSizeLimit", bytes) {
+			s.fail("WithDumpSizeLimit", fmt.Errorf("%d bytes: accepted is at least 2 MiB", bytes))
 		}
 	})
 }

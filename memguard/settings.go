@@ -244,15 +244,18 @@ func (s *settings) readSizeLimit(origin, text string) error {
 	if err != nil {
 		return err
 	}
-	return s.setSizeLimit(origin, int64(min(n, math.MaxInt64)))
+	if !s.setSizeLimit(origin, int64(min(n, math.MaxInt64))) {
+		return fmt.Errorf("%.32q: accepted is a Kubernetes quantity of at least 2Mi", text)
+	}
+	return nil
 }
 
-func (s *settings) setSizeLimit(origin string, n int64) error {
+func (s *settings) setSizeLimit(origin string, n int64) bool {
 	if n < minSizeLimit {
-		return fmt.Errorf("%d bytes: accepted is at least 2 MiB", n)
+		return false
 	}
 	s.sizeLimit = setting[int64]{n, origin}
-	return nil
+	return true
 }
 
 // minSizeLimit leaves room for one dump.

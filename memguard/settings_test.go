@@ -61,6 +61,8 @@ func TestBadValuesNameThemselvesAndLeaveDefaults(t *testing.T) {
 		{"MEMGUARD_DUMP_KEEP", "many", "count from 1"},
 		{"MEMGUARD_DUMP_MAX_BYTES", "10", "at least 1Mi"},
 		{"MEMGUARD_DUMP_MAX_BYTES", "1 GB", "Kubernetes quantity"},
+		{"MEMGUARD_DUMP_SIZE_LIMIT", "1Mi", "at least 2Mi"},
+		{"MEMGUARD_DUMP_SIZE_LIMIT", "much", "Kubernetes quantity"},
 		{"MEMGUARD_GOMEMLIMIT", "0", "0.9, 90% or off"},
 		{"MEMGUARD_GOMEMLIMIT", "1.1", "0.9, 90% or off"},
 		{"MEMGUARD_GOMEMLIMIT", "NaN", "0.9, 90% or off"},

@@ -55,8 +55,8 @@
 // through the OpenTelemetry SDK, and both ways to Prometheus compared),
 // internal/otlpcheck (the same over OTLP), memguard/memguardprom (the
 // Prometheus collector), internal/webcheck (the page in a real browser),
-// deploy/check (the alert rules and the dashboard), examples/measure,
-// examples/otlp, examples/postmortem, examples/prometheus (which a real
+// deploy/check (the alert rules and the dashboard), examples/kubernetes/check
+// (the manifests), examples/measure, examples/otlp, examples/postmortem, examples/prometheus (which a real
 // Prometheus scrapes), internal/size (what memguard adds to a binary),
 // internal/tools (linters).
 package gomemguard

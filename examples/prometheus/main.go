@@ -2,8 +2,9 @@
 //
 //	go run -C examples/prometheus .
 //
-// It does a little work at /work and has its metrics at /metrics. With -leak it
-// forgets to let go of memory, so that the alerts have something to tell.
+// It does a little work at /work and has its metrics at /metrics. With -page it
+// shows memguard's page as well, on an address of its own. With -leak it forgets
+// to let go of memory, so that the alerts have something to tell.
 package main
 
 import (
@@ -35,6 +36,7 @@ func main() {
 func run(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("prometheus", flag.ContinueOnError)
 	listen := flags.String("listen", "127.0.0.1:8080", "address to serve at")
+	page := flags.String("page", "", "address of memguard's page, for operators only; empty = none")
 	rate := flags.Int64("leak", 0, "MiB to leak in a second")
 	most := flags.Int64("leak-max", 205, "MiB at which the leak stops and is held; 0 = never")
 	if err := flags.Parse(args); err != nil {
@@ -54,6 +56,11 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	slog.Info("listening", "address", listener.Addr().String())
+	if *page != "" {
+		if err := servePage(ctx, *page, guard); err != nil {
+			return errors.Join(err, listener.Close())
+		}
+	}
 	if *rate > 0 {
 		go leak(ctx, *rate*mebi, *most*mebi)
 	}

@@ -48,9 +48,39 @@ func TestServe(t *testing.T) {
 	}
 }
 
+func TestPageIsOnItsOwnAddress(t *testing.T) {
+	guard, err := memguard.Start(memguard.WithDumpDir(t.TempDir()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer guard.Stop()
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := free.Addr().String()
+	if err := servePage(t.Context(), address, guard); err == nil {
+		t.Error("an address in use: no error")
+	}
+	_ = free.Close() // For the page to take.
+	if err := servePage(t.Context(), address, guard); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]int{"/debug/memguard/": http.StatusOK, "/work": http.StatusNotFound} {
+		response, err := http.Get("http://" + address + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if response.StatusCode != want {
+			t.Errorf("%s: %s, want %d", path, response.Status, want)
+		}
+		_ = response.Body.Close() // Only the status counts.
+	}
+}
+
 func TestRunRefuses(t *testing.T) {
 	t.Setenv("MEMGUARD_DUMP_DIR", t.TempDir())
-	for _, args := range [][]string{{"-leak", "fast"}, {"-listen", "nowhere"}} {
+	for _, args := range [][]string{{"-leak", "fast"}, {"-listen", "nowhere"}, {"-listen", "127.0.0.1:0", "-page", "nowhere"}} {
 		if err := run(t.Context(), args); err == nil {
 			t.Errorf("%q: no error", args)
 		}

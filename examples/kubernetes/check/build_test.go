@@ -180,7 +180,7 @@ func TestOverlaysDecodeStrictly(t *testing.T) {
 	}
 }
 
-// Patches are decoded by themselves as well: merged, a misspelt field might
+// Patches are decoded by themselves as well: merged, a misspelled field might
 // hide behind one that is right.
 func TestSourcesDecodeStrictly(t *testing.T) {
 	for _, path := range manifests(t) {
@@ -200,7 +200,7 @@ func TestSourcesDecodeStrictly(t *testing.T) {
 }
 
 // Without this, a decoder that swallows everything would pass all the others.
-func TestMisspeltFieldsAreRefused(t *testing.T) {
+func TestMisspelledFieldsAreRefused(t *testing.T) {
 	good := string(build(t, filepath.Join(here, "base"))[0])
 	if bad := decode([]byte(good), &appsv1.Deployment{}); bad != nil {
 		t.Fatalf("the base itself: %v", bad)

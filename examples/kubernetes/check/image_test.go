@@ -73,7 +73,7 @@ func TestDockerfileParses(t *testing.T) {
 	}
 	bad := bytes.Replace(readFile(t, dockerfile), []byte("ENTRYPOINT"), []byte("ENTRYPONT"), 1)
 	if _, err := stages(bad); err == nil || !strings.Contains(err.Error(), "ENTRYPONT") {
-		t.Errorf("a misspelt instruction: %v, want an error", err)
+		t.Errorf("a misspelled instruction: %v, want an error", err)
 	}
 }
 
@@ -152,13 +152,29 @@ func buildLines(t *testing.T) []string {
 	return lines
 }
 
-// Each line is run as it stands, but for the folders, for every example that
-// the manifests want; the program then has to start.
-func TestBuildLinesBuild(t *testing.T) {
+// buildExample runs a line as it stands, but for the folders.
+func buildExample(t *testing.T, line, example string) string {
+	t.Helper()
 	source, err := filepath.Abs(root)
 	if err != nil {
 		t.Fatal(err)
 	}
+	out := t.TempDir()
+	script := strings.NewReplacer("/src/", source+"/", "/out/", out+"/").Replace(line)
+	if script == line {
+		t.Fatalf("neither /src/ nor /out/ in %s", line)
+	}
+	cmd := exec.Command("sh", "-ec", script)
+	cmd.Env = append(os.Environ(), "EXAMPLE="+example, "GOWORK=off")
+	if text, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v\n%s", script, err, text)
+	}
+	return filepath.Join(out, "app")
+}
+
+// Every line is run for every example that the manifests want; the program
+// then has to start.
+func TestBuildLinesBuild(t *testing.T) {
 	examples := []string{"examples/page"} // Of the root module.
 	for _, image := range images(t) {
 		if e := exampleOf(image); !slices.Contains(examples, e) && (e != collector || haveCollector(t)) {
@@ -168,17 +184,7 @@ func TestBuildLinesBuild(t *testing.T) {
 	for _, line := range buildLines(t) {
 		for _, example := range examples {
 			t.Run(strings.TrimPrefix(example, "examples/"), func(t *testing.T) {
-				out := t.TempDir()
-				script := strings.NewReplacer("/src/", source+"/", "/out/", out+"/").Replace(line)
-				if script == line {
-					t.Fatalf("neither /src/ nor /out/ in %s", line)
-				}
-				cmd := exec.Command("sh", "-ec", script)
-				cmd.Env = append(os.Environ(), "EXAMPLE="+example, "GOWORK=off")
-				if text, err := cmd.CombinedOutput(); err != nil {
-					t.Fatalf("%s: %v\n%s", script, err, text)
-				}
-				help, _ := exec.Command(filepath.Join(out, "app"), "-help").CombinedOutput() // Its exit code is the program's business.
+				help, _ := exec.Command(buildExample(t, line, example), "-help").CombinedOutput() // Its exit code is the program's business.
 				if !bytes.Contains(help, []byte("Usage")) {
 					t.Errorf("the program does not start: %q", help)
 				}

@@ -37,8 +37,9 @@ type ContainerSpec struct {
 	Env        []string // beside PATH
 	LimitBytes int64    // memory, without swap; below 1 = none
 	Mounts     []Mount
-	UID        int  // user and group; 0 means 65532, as distroless images have it
-	HostCgroup bool // the machine's cgroup namespace, as with --cgroupns=host
+	UID        int   // user and group; 0 means 65532, as distroless images have it
+	Groups     []int // further groups, as fsGroup gives one
+	HostCgroup bool  // the machine's cgroup namespace, as with --cgroupns=host
 	// HostNetwork is the machine's network, for one that talks to its loopback.
 	HostNetwork bool
 }

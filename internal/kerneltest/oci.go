@@ -25,7 +25,7 @@ func ociConfig(id string, v cgroupstat.Version, spec ContainerSpec) object {
 		"hostname":   "victim",
 		"root":       object{"path": "rootfs", "readonly": true},
 		"process": object{
-			"user":            object{"uid": uid, "gid": uid},
+			"user":            object{"uid": uid, "gid": uid, "additionalGids": append([]int{}, spec.Groups...)},
 			"args":            append([]string{"/" + filepath.Base(spec.Binary)}, spec.Args...),
 			"env":             append([]string{"PATH=/"}, spec.Env...),
 			"cwd":             "/",

@@ -68,7 +68,7 @@ func (p *pod) collector(env []string, mounts ...kerneltest.Mount) *kerneltest.Co
 	c := kerneltest.NewContainer(p.t, kerneltest.ContainerSpec{
 		Binary: kerneltest.Build(p.t, "examples/collect"), LimitBytes: 128 * mebi, HostNetwork: true,
 		Env:    append(p.env("collect"), env...),
-		Mounts: append([]kerneltest.Mount{{Source: p.dumps, Target: "/dumps"}}, mounts...),
+		Mounts: append([]kerneltest.Mount{{Source: p.dumps, Target: "/dumps", ReadOnly: true}}, mounts...),
 	})
 	c.Start(p.t)
 	return c

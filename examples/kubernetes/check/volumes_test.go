@@ -144,11 +144,11 @@ func TestPodInfoIsRead(t *testing.T) {
 		if slices.Sort(paths); !slices.Equal(paths, []string{"annotations", "memory_limit", "threshold"}) {
 			t.Errorf("%s: files %v", w.name, paths)
 		}
-		got, err := podinfo.Read(written(t, w, volume))
+		got, _ := podinfo.Open(written(t, w, volume)).Read()
 		app := w.container(t, "app")
-		limit, parsed := resource.ParseQuantity(got.MemoryLimit)
-		if err != nil || parsed != nil || limit.Cmp(*app.Resources.Limits.Memory()) != 0 || got.Threshold != "80%" {
-			t.Errorf("%s: the library reads %+v, %v, want %s and 80%%", w.name, got, err, app.Resources.Limits.Memory())
+		limit, parsed := resource.ParseQuantity(got.MemoryLimit.Text)
+		if got.Err() != nil || parsed != nil || limit.Cmp(*app.Resources.Limits.Memory()) != 0 || got.Threshold.Text != "80%" {
+			t.Errorf("%s: the library reads %+v, %v, want %s and 80%%", w.name, got, got.Err(), app.Resources.Limits.Memory())
 		}
 		if !slices.Contains(literals(t, "memguard"), podInfoDir(app)) {
 			t.Errorf("%s: podinfo is mounted at %q, where the library does not look by itself", w.name, podInfoDir(app))
@@ -166,7 +166,9 @@ func podInfoDir(c corev1.Container) string {
 }
 
 // ofMemguard are the annotations that have a meaning.
-var ofMemguard = []string{podinfo.ThresholdAnnotation, "memguard.dev/basis", "memguard.dev/dump"}
+var ofMemguard = []string{
+	podinfo.ThresholdAnnotation, podinfo.BasisAnnotation, podinfo.DumpAnnotation, podinfo.SizeLimitAnnotation,
+}
 
 var annotation = regexp.MustCompile(`memguard\.dev/[\w.-]*\w`)
 

@@ -116,7 +116,12 @@ func TestKernelPodStory(t *testing.T) {
 		t.Errorf("%s: %+v, culprit %+v", told, exit.Identity, exit.Culprit)
 	}
 	stop(t, again)
-	until(t, "all of the volume in the bucket", func() bool { return p.arrived(s3) })
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("not in the bucket: %q; the collector:\n%s", p.missing(s3), sidecar.Output())
+		}
+	})
+	until(t, "all of the volume in the bucket", func() bool { return len(p.missing(s3)) == 0 })
 	stop(t, sidecar)
 	p.nothingDoubled(s3)
 
@@ -237,15 +242,16 @@ func (p *pod) evidence() map[string][]byte {
 	return files
 }
 
-// arrived tells whether the bucket has each file as it is in the volume.
-func (p *pod) arrived(b *bucket) bool {
+// missing are the files of the volume that the bucket has not got as they are.
+func (p *pod) missing(b *bucket) (names []string) {
+	p.t.Helper()
 	for name, text := range p.evidence() {
 		keys := b.objects("fleet/", name)
 		if len(keys) == 0 || !bytes.Equal(b.read(keys[0]), text) {
-			return false
+			names = append(names, name)
 		}
 	}
-	return true
+	return names
 }
 
 // nothingDoubled: each file is there once, and each profile is one.

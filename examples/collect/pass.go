@@ -129,7 +129,7 @@ func (c *collector) lives(v volume, files []file, h haste, r *report) map[string
 		// A living process writes to its black box many times a second, so
 		// that only an old one is worth the question; one that has arrived had
 		// no owner any more.
-		young := c.now().Sub(f.info.ModTime()) < h.settle
+		young := c.now().Sub(f.info.ModTime()).Abs() < h.settle
 		switch {
 		case c.ledger.has(f):
 			lives[f.run] = dead

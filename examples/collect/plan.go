@@ -75,7 +75,8 @@ func todo(files []file, l ledger, lifeOf map[string]life, now time.Time, settle 
 	for _, f := range files {
 		switch {
 		case l.has(f) || ownersBusiness(f, lifeOf[f.run]):
-		case now.Sub(newest[f.set]) < settle:
+		// A time far ahead is of a clock that was set back since.
+		case now.Sub(newest[f.set]).Abs() < settle:
 			young++
 		default:
 			ship = append(ship, f)
@@ -112,10 +113,17 @@ func ownersBusiness(f file, l life) bool {
 // files are left that may be the run's.
 func removable(files []file, l ledger, lifeOf map[string]life, left int, now time.Time, keepFor time.Duration) (remove []file) {
 	runs, stays := map[string][]file{}, map[string]bool{}
+	// A profile that has not arrived is of the run that its manifest was.
+	runOf := map[string]string{}
+	for _, f := range files {
+		if a, ok := l.arrived[f.text]; ok && a.run != "" {
+			runOf[f.stem] = a.run
+		}
+	}
 	for _, f := range files {
 		run := f.run
 		if run == "" {
-			run = l.arrived[f.text].run
+			run = runOf[f.stem]
 		}
 		if run == "" || lifeOf[run] != told {
 			continue

@@ -27,12 +27,12 @@ import (
 )
 
 // began is when the files of tests were written, unless they say otherwise.
-var began = time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
+var began = time.Date(2020, 11, 1, 12, 0, 0, 0, time.UTC)
 
 const (
-	runA = "20261101T115000.000Z-p17-0000000a"
-	runB = "20261101T115500.000Z-p17-0000000b"
-	setA = "20261101T115900.123Z-p17"
+	runA = "20201101T115000.000Z-p17-0000000a"
+	runB = "20201101T115500.000Z-p17-0000000b"
+	setA = "20201101T115900.123Z-p17"
 	// place is where the files of shop-0 go, below the prefix.
 	place = "prod/shop/0123456789ab/shop-0/app/"
 )
@@ -159,13 +159,15 @@ func (r *rig) volumeFiles() map[string]string {
 }
 
 // objects are the contents of all objects in the bucket by key.
-func (r *rig) objects() map[string]string {
+func (r *rig) objects() map[string]string { return r.objectsBelow("") }
+
+func (r *rig) objectsBelow(prefix string) map[string]string {
 	r.t.Helper()
 	ctx := r.t.Context()
 	b := r.opened()
 	defer func() { _ = b.Close() }()
 	found := map[string]string{}
-	for list := b.List(nil); ; {
+	for list := b.List(&blob.ListOptions{Prefix: prefix}); ; {
 		o, err := list.Next(ctx)
 		if err == io.EOF {
 			return found

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"log/slog"
 	"maps"
 	"os"
 	"path/filepath"
@@ -10,8 +9,6 @@ import (
 	"testing"
 	"time"
 )
-
-func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 // What is no complete file of memguard's is neither read nor shipped nor removed.
 func TestForeignFilesAreLeftAlone(t *testing.T) {
@@ -57,13 +54,12 @@ func TestForeignFilesAreLeftAlone(t *testing.T) {
 	}
 }
 
-// at makes something happen once, after the nth time a step was made.
-func (r *rig) at(step string, nth int, happen func()) {
+// at makes something happen once, after the first such step.
+func (r *rig) at(step string, happen func()) {
 	r.collector.after = func(s string) {
 		if s == step {
-			if nth--; nth == 0 {
-				happen()
-			}
+			step = ""
+			happen()
 		}
 	}
 }
@@ -77,7 +73,7 @@ func TestFilesThatGoOrChangeMeanwhile(t *testing.T) {
 			r := newRig(t, fileBucket(t))
 			r.dump(setA, "fresh", runA)
 			whole := below(r.volumeFiles())
-			r.at(step, 1, func() {
+			r.at(step, func() {
 				for name := range r.volumeFiles() {
 					if err := os.Remove(filepath.Join(r.dir, name)); err != nil {
 						t.Error(err)
@@ -97,7 +93,7 @@ func TestFilesThatGoOrChangeMeanwhile(t *testing.T) {
 			r := newRig(t, fileBucket(t))
 			r.dump(setA, "fresh", runA)
 			r.remove, r.clock = true, began.Add(2*time.Hour)
-			r.at(step, 1, func() { r.replace(profile, "profile of "+runA+", longer") })
+			r.at(step, func() { r.replace(profile, "profile of "+runA+", longer") })
 			first := r.once()
 			if late := step == "put" || step == "verify"; !late && (first.failed == 0 || first.left == 0) {
 				t.Errorf("first pass: %v", first)
@@ -115,7 +111,7 @@ func TestFilesThatGoOrChangeMeanwhile(t *testing.T) {
 	t.Run("grows while it is read", func(t *testing.T) {
 		r := newRig(t, fileBucket(t))
 		r.dump(setA, "fresh", runA)
-		r.at("choose", 1, func() {
+		r.at("choose", func() {
 			f, err := os.OpenFile(filepath.Join(r.dir, profile), os.O_APPEND|os.O_WRONLY, 0)
 			if err == nil {
 				_, err = f.WriteString("more")
@@ -135,7 +131,7 @@ func TestFilesThatGoOrChangeMeanwhile(t *testing.T) {
 	t.Run("manifest cannot be read", func(t *testing.T) {
 		r := newRig(t, fileBucket(t))
 		r.dump(setA, "fresh", runA)
-		r.at("list", 1, func() { r.replace(manifest, "another one") })
+		r.at("list", func() { r.replace(manifest, "another one") })
 		if got := r.once(); got.shipped != 0 || got.left != 3 {
 			t.Errorf("pass: %v", got)
 		}

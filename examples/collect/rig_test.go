@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -169,7 +170,7 @@ func (r *rig) objectsBelow(prefix string) map[string]string {
 	found := map[string]string{}
 	for list := b.List(&blob.ListOptions{Prefix: prefix}); ; {
 		o, err := list.Next(ctx)
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return found
 		}
 		if err != nil {
@@ -272,3 +273,5 @@ func onStores(t *testing.T, test func(t *testing.T, bucket string)) {
 	t.Run("file", func(t *testing.T) { test(t, fileBucket(t)) })
 	t.Run("s3", func(t *testing.T) { test(t, newS3(t, nil).url) })
 }
+
+func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }

@@ -194,3 +194,24 @@ func TestMetrics(t *testing.T) {
 		}
 	}
 }
+
+// A pass does so much and no more; -once goes on, with a line for each file.
+func TestPassesAreBounded(t *testing.T) {
+	r := newRig(t, fileBucket(t))
+	const files = maxFiles + 10
+	for i := range files {
+		r.write(fmt.Sprintf("heap-20201101T1150%02d.%03dZ-p17-fresh.pb", i/100, i%100), "profile")
+	}
+	if got := r.once(); got.shipped != maxFiles || got.left != 10 || !got.cut {
+		t.Errorf("pass: %v", got)
+	}
+	r.restart()
+	var lines bytes.Buffer
+	r.progress = progress(&lines)
+	if got := r.drain(t.Context(), options{}); got.shipped != 10 || got.found != maxFiles || !got.complete() {
+		t.Errorf("all: %v", got)
+	}
+	if n := strings.Count(lines.String(), "\n"); n != files || !strings.Contains(lines.String(), "[10/10] heap-20201101T115002.065Z-p17-fresh.pb: 7 bytes to dumps/here/") {
+		t.Errorf("%d lines\n%s", n, &lines)
+	}
+}

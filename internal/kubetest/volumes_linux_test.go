@@ -142,7 +142,7 @@ func TestKernelContainersShareAVolume(t *testing.T) {
 }
 
 // The kubelet evicts a pod whose volume is over its size limit.
-func TestKernelStaysBelowTheSizeLimit(t *testing.T) {
+func TestStaysBelowTheSizeLimit(t *testing.T) {
 	const sizeLimit = 4 * mebi
 	p := newPod(t, "shop-0", 128*mebi)
 	p.podinfo.set(map[string]string{"dump_size_limit": strconv.Itoa(sizeLimit)})

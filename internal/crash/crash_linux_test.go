@@ -90,6 +90,12 @@ func kill(s syscall.Signal) {
 }
 
 func TestMain(m *testing.M) {
+	if path := os.Getenv(probeEnv); path != "" {
+		os.Exit(probe(path))
+	}
+	if path := os.Getenv(ownEnv); path != "" {
+		dieWithOwn(path)
+	}
 	if how := os.Getenv(childEnv); how != "" {
 		f, err := os.OpenFile(os.Args[1], os.O_WRONLY|os.O_APPEND, 0)
 		if err != nil {

@@ -10,9 +10,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"runtime/debug"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -38,6 +40,9 @@ var deaths = map[string]func(){
 	"deadlock":      func() { debug.SetGCPercent(-1); select {} },
 	"stack":         func() { debug.SetMaxStack(1 << 20); os.Exit(deeper(0)) },
 	"memory":        refuse,
+	"max threads":   func() { debug.SetMaxThreads(20); threads() },
+	"no process":    func() { oneProcess(); threads() },
+	"mutex":         func() { new(sync.Mutex).Unlock() },
 	"quit":          func() { kill(syscall.SIGQUIT) },
 	"abort":         func() { kill(syscall.SIGABRT) },
 	"exit":          func() { os.Exit(3) },
@@ -84,6 +89,27 @@ func refuse() {
 	}
 }
 
+// threads wants more of them than there may be.
+func threads() {
+	for range 200 {
+		go func() {
+			runtime.LockOSThread()
+			time.Sleep(time.Minute)
+		}()
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// oneProcess takes from this one the right to have threads: the limit is for
+// everybody but root.
+func oneProcess() {
+	const nobodyElse = 54321
+	limit := unix.Rlimit{Cur: 1, Max: 1}
+	if err := errors.Join(unix.Setrlimit(unix.RLIMIT_NPROC, &limit), syscall.Setuid(nobodyElse)); err != nil {
+		os.Exit(9)
+	}
+}
+
 func kill(s syscall.Signal) {
 	_ = syscall.Kill(os.Getpid(), s)
 	time.Sleep(time.Minute)
@@ -117,8 +143,8 @@ func die(t *testing.T, how string, env ...string) []byte {
 	if err := os.WriteFile(path, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if how == "deadlock" || how == "memory" {
-		skipRace(t)
+	if how == "deadlock" || how == "memory" || how == "no process" {
+		skipRace(t) // The last has C make threads, and abort.
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
@@ -164,6 +190,9 @@ func TestDeaths(t *testing.T) {
 		"map":           {FatalError, "concurrent map access", "crash.corrupt"},
 		"stack":         {FatalError, "stack overflow", "crash.deeper"},
 		"memory":        {FatalError, "out of memory", "crash.refuse"},
+		"max threads":   {FatalError, "debug.SetMaxThreads", ""},
+		"no process":    {FatalError, "no further thread", ""},
+		"mutex":         {FatalError, "misuse of a lock", "crash."},
 		"deadlock":      {FatalError, "deadlock", ""},
 		"quit":          {Signal, "SIGQUIT: quit", ""},
 		"abort":         {Signal, "SIGABRT: abort", ""},
@@ -172,6 +201,9 @@ func TestDeaths(t *testing.T) {
 		"killed":        {},
 	} {
 		t.Run(how, func(t *testing.T) {
+			if how == "no process" && os.Geteuid() != 0 {
+				t.Skip("only root can become somebody with no process")
+			}
 			text := die(t, how)
 			r, ok, err := Parse(bytes.NewReader(text))
 			if err != nil {

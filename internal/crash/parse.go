@@ -34,7 +34,8 @@ func Parse(r io.Reader) (report Report, ok bool, err error) {
 	case report.Kind != "":
 	case p.traced:
 		report.Kind = FatalError
-		report.Message, report.OutOfMemory = fatal(p.runtime, report.Goroutine)
+		c := fatal(p.runtime, report.Goroutine)
+		report.Message, report.OutOfMemory = c.message, c.memory
 	default:
 		report.Kind, report.Message = Other, p.first
 	}
@@ -156,7 +157,7 @@ func function(line string) (name string, ok bool) {
 }
 
 func ofRuntime(name string) bool {
-	for _, prefix := range []string{"runtime.", "runtime/", "internal/runtime/", "sync.fatal", "sync.throw", "os/signal."} {
+	for _, prefix := range []string{"runtime.", "runtime/", "internal/runtime/", "internal/sync.", "sync.", "os/signal."} {
 		if strings.HasPrefix(name, prefix) {
 			return true
 		}

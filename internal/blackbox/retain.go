@@ -3,36 +3,51 @@ package blackbox
 import (
 	"errors"
 	"io/fs"
-	"sort"
+	"slices"
 	"strings"
 )
 
 // past is what a run has left.
 type past struct {
-	run   string
-	bytes int64
-	files []string
+	run, group string // group: the program and container
+	told       bool   // there is a verdict
+	bytes      int64
+	files      []string
 }
 
-// retain chooses the runs to remove, oldest first. Whether one stays is asked
-// of no more than has to be known.
-func retain(runs []past, keep int, maxBytes int64, stays func(run string) bool) (remove []past) {
-	sort.Slice(runs, func(i, j int) bool { return runs[i].run < runs[j].run })
+// retain chooses the runs to remove, so that each group has at most keep runs
+// and all together at most so many bytes: those whose end is told first, then
+// the oldest. Neither runs that live go, nor the last of a group that ended: a
+// container that dies again and again takes no other's evidence, and not its
+// own. Whether one lives is asked of no more than has to be known.
+func retain(runs []past, keep int, maxBytes int64, lives func(run string) bool) (remove []past) {
+	slices.SortFunc(runs, func(a, b past) int { return strings.Compare(a.run, b.run) })
 	var total int64
+	left := map[string]int{}
 	for _, p := range runs {
 		total += p.bytes
+		left[p.group]++
 	}
-	left := len(runs)
-	for _, p := range runs {
-		if left <= keep && total <= maxBytes {
-			break
+	last := map[string]string{} // the newest dead of a group, once it was looked for
+	isLast := func(p past) bool {
+		run, known := last[p.group]
+		for i := len(runs) - 1; i >= 0 && !known; i-- {
+			if runs[i].group == p.group && !lives(runs[i].run) {
+				run, known = runs[i].run, true
+			}
 		}
-		if stays(p.run) {
-			continue
+		last[p.group] = run
+		return run == p.run
+	}
+	for _, told := range []bool{true, false} {
+		for _, p := range runs {
+			if p.told != told || left[p.group] <= keep && total <= maxBytes || isLast(p) || lives(p.run) {
+				continue
+			}
+			remove = append(remove, p)
+			left[p.group]--
+			total -= p.bytes
 		}
-		remove = append(remove, p)
-		left--
-		total -= p.bytes
 	}
 	return remove
 }

@@ -251,55 +251,6 @@ func TestPlantedFiles(t *testing.T) {
 	}
 }
 
-func TestRetain(t *testing.T) {
-	dir := t.TempDir()
-	kill := startChild(t, dir)
-	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	var runs []string
-	for i := range 5 {
-		run := NewRun(at.Add(time.Duration(i)*time.Hour), 1)
-		runs = append(runs, run)
-		for _, n := range []string{boxPrefix + run + boxSuffix, exitPrefix + run + exitSuffix} {
-			if err := os.WriteFile(filepath.Join(dir, n), make([]byte, 1000), 0o600); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	foreign := filepath.Join(dir, "heap-20260101T000000.000Z-p1-fresh.pb")
-	if err := os.WriteFile(foreign, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	left := func() (n int) {
-		list, err := List(dir)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return len(list)
-	}
-	for _, c := range []struct {
-		keep  int
-		bytes int64
-		want  int // with the living one
-	}{{10, 1 << 20, 6}, {4, 1 << 20, 4}, {4, DefaultBytes + 4500, 3}, {0, 1 << 20, 1}} {
-		if err := Retain(dir, c.keep, c.bytes); err != nil {
-			t.Fatal(err)
-		}
-		if n := left(); n != c.want {
-			t.Errorf("keep %d, %d bytes: %d runs left, want %d", c.keep, c.bytes, n, c.want)
-		}
-		if list, _ := List(dir); c.want == 4 && list[0].Run != runs[2] {
-			t.Errorf("the oldest left is %s, want %s", list[0].Run, runs[2])
-		}
-	}
-	if _, err := os.Stat(foreign); err != nil {
-		t.Error(err)
-	}
-	kill()
-	if err := Retain(dir, 0, 0); err != nil || left() != 0 {
-		t.Errorf("%d left, %v", left(), err)
-	}
-}
-
 // A volume that is full, or taken away, costs the file and not the records.
 func TestFallsBackToMemory(t *testing.T) {
 	dir := t.TempDir()

@@ -9,13 +9,9 @@ import (
 	"path/filepath"
 	"slices"
 	"syscall"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
-
-// staleTemp is how old a temporary file must be to be a dead process's.
-const staleTemp = 10 * time.Minute
 
 // Dead is a box whose process is gone and whose end nobody has told yet. It
 // is locked until Close, so that two processes do not tell it both.
@@ -208,67 +204,4 @@ func RemoveEmptyCrash(dir, run string) error {
 		return unlessGone(err)
 	}
 	return unlessGone(os.Remove(path))
-}
-
-// Retain removes the files of the oldest runs of this user's, until at most
-// keep runs of at most so many bytes are left. Runs whose process lives are
-// counted, and stay. Old temporary files go as well.
-func Retain(dir string, keep int, maxBytes int64) (err error) {
-	v, err := openVolume(dir)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, v.Close()) }()
-	names, err := v.names()
-	errs := []error{err}
-	runs := map[string]*past{}
-	for _, name := range names {
-		info, err := v.Lstat(name)
-		if err != nil || !mine(info) {
-			errs = append(errs, unlessGone(err))
-			continue
-		}
-		run, ok := runOf(name)
-		if !ok {
-			if isTemp(name) && time.Since(info.ModTime()) > staleTemp {
-				errs = append(errs, unlessGone(v.Remove(name)))
-			}
-			continue
-		}
-		p := runs[run]
-		if p == nil {
-			p = &past{run: run}
-			runs[run] = p
-		}
-		p.bytes += info.Size()
-		p.files = append(p.files, name)
-	}
-	all := make([]past, 0, len(runs))
-	for _, p := range runs {
-		all = append(all, *p)
-	}
-	stays := func(run string) bool {
-		lives, err := v.lives(run)
-		errs = append(errs, err)
-		return lives || err != nil
-	}
-	for _, p := range retain(all, keep, maxBytes, stays) {
-		for _, name := range p.files {
-			errs = append(errs, unlessGone(v.Remove(name)))
-		}
-	}
-	return errors.Join(errs...)
-}
-
-// lives tells whether a process holds the lock of a box.
-func (v volume) lives(run string) (bool, error) {
-	f, err := v.open(boxPrefix+run+boxSuffix, os.O_RDWR)
-	if f == nil {
-		return false, err
-	}
-	err = lock(f)
-	if errors.Is(err, unix.EWOULDBLOCK) {
-		return true, f.Close()
-	}
-	return false, errors.Join(err, f.Close())
 }

@@ -1,32 +1,50 @@
 package memguard
 
 import (
-	"encoding/json"
+	"context"
 	"errors"
 	"fmt"
-	"io"
 	"runtime"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/memguard-dev/go-memguard/cgroupstat"
 	"github.com/memguard-dev/go-memguard/heapdump"
 	"github.com/memguard-dev/go-memguard/internal/blackbox"
 	"github.com/memguard-dev/go-memguard/internal/crash"
-	"github.com/memguard-dev/go-memguard/internal/postmortem"
 )
 
-// maxPast is how many ends of earlier runs one start tells.
-const maxPast = 8
-
 // flight is what this process leaves for its successor, and what it makes of
-// what its predecessors have left.
+// what its predecessors have left. All that needs the volume is done in its own
+// goroutine: one that does not answer keeps neither Start nor Stop waiting.
 type flight struct {
 	guard  *Guard
-	dir    string
 	header blackbox.Header
 	box    *blackbox.Box
-	crash  *crash.Output
+	kills  cgroupstat.Value // the cgroup's oom_kill counter as this process found it
+
+	begun chan error    // what failed at the beginning; holds one
+	late  atomic.Bool   // begun was given up or is taken
+	ended chan struct{} // closed: nothing runs any more
+	err   error         // of the end; valid then
+	// ending and the end of ctx are what Stop gives.
+	ending ending
+	ctx    context.Context
+	end    context.CancelFunc
+
+	state sync.Mutex // held while it is put together
+
+	// The rest is of the goroutine.
+	dir   string
+	crash *crash.Output
+}
+
+// ending is how Stop was called.
+type ending struct {
+	at        time.Time
+	panicking bool
 }
 
 // boxBudget is the part of the retention's bytes that is for black boxes.
@@ -38,24 +56,80 @@ func (s *settings) boxBudget() int64 {
 	return min(s.budget()/4, int64(s.keep.value)*(s.boxBytes.value+beside))
 }
 
-// newFlight reads what was left and begins to record. What fails is in the
-// error; the flight is usable beside it, but nil where this system or volume
-// can have no black box at all.
-func newFlight(g *Guard, store *heapdump.Store, h blackbox.Header) (*flight, error) {
-	f := &flight{guard: g, dir: store.Dir(), header: h}
-	errs := []error{f.readPast(store)}
+// newFlight begins to record, in memory until run is called.
+func newFlight(g *Guard, h blackbox.Header) *flight {
+	f := &flight{
+		guard: g, header: h, kills: g.published.load().Events.OOMKill,
+		begun: make(chan error, 1), ended: make(chan struct{}),
+	}
+	f.ctx, f.end = context.WithCancel(context.Background())
 	f.box = blackbox.New(blackbox.Options{
-		Dir: f.dir, Header: h, Bytes: int(g.settings.boxBytes.value),
+		Header: h, Bytes: int(g.settings.boxBytes.value),
 		Fault: func(err error) { g.faults.set(partBlackBox, err) },
 	})
 	f.setState()
-	err := f.box.Open()
-	errs = append(errs, err)
-	if errors.Is(err, errors.ErrUnsupported) {
-		return nil, errors.Join(errs...)
+	return f
+}
+
+// run reads what was left, and records until finish is called.
+func (f *flight) run(volume <-chan opened) {
+	defer close(f.ended)
+	v := <-volume
+	if v.store == nil {
+		return // It came late, and why it did not come is told.
 	}
-	errs = append(errs, f.catchCrash())
-	return f, errors.Join(errs...)
+	f.tellBegun(f.begin(v.store))
+	if v.close {
+		defer func() { f.err = errors.Join(f.err, v.store.Close()) }()
+	}
+	if f.guard.enter() {
+		go func() {
+			defer f.guard.wg.Done()
+			f.retain()
+		}()
+	}
+	f.box.Run(f.ctx)
+	f.err = f.close()
+}
+
+// begin tells of earlier runs and makes the files of this one.
+func (f *flight) begin(store *heapdump.Store) error {
+	f.dir = store.Dir()
+	past := f.readPast(store)
+	return errors.Join(past, f.box.OpenIn(f.dir), f.catchCrash())
+}
+
+// tellBegun hands over how it began, or tells it where nobody waits any more.
+func (f *flight) tellBegun(err error) {
+	if f.late.CompareAndSwap(false, true) {
+		f.begun <- err
+	} else {
+		f.guard.tellLate(err)
+	}
+}
+
+// waitBegun gives what failed at the beginning; false is that it still lasts.
+func (f *flight) waitBegun(ctx context.Context) (begun bool, failed error) {
+	select {
+	case err := <-f.begun:
+		return true, err
+	case <-ctx.Done():
+	}
+	if f.late.CompareAndSwap(false, true) {
+		return false, nil
+	}
+	return true, <-f.begun
+}
+
+// finish has the end written down, once the last record is made. What it gives
+// is closed then.
+func (f *flight) finish(e ending) <-chan struct{} {
+	if f == nil {
+		return inBackground(func() {})
+	}
+	f.ending = e
+	f.end()
+	return f.ended
 }
 
 // catchCrash has the runtime's last words written beside the box.
@@ -83,6 +157,8 @@ func (f *flight) setState() {
 	if f == nil {
 		return
 	}
+	f.state.Lock()
+	defer f.state.Unlock()
 	g := f.guard
 	f.box.SetState(blackbox.State{
 		Limit: g.limit.Load().Bytes, Basis: string(g.basis()),
@@ -92,12 +168,9 @@ func (f *flight) setState() {
 }
 
 // close marks the end that was asked for.
-func (f *flight) close(now time.Time, panicking bool) error {
-	if f == nil {
-		return nil
-	}
-	err := f.box.Close(now, panicking)
-	if panicking {
+func (f *flight) close() error {
+	err := f.box.Close(f.ending.at, f.ending.panicking)
+	if f.ending.panicking {
 		return err // The runtime has not said its last words yet.
 	}
 	return errors.Join(err, f.crash.Remove(), blackbox.RemoveEmptyCrash(f.dir, f.header.Run))
@@ -119,103 +192,25 @@ func panicking() bool {
 	}
 }
 
+// retryRetention is how soon a retention that failed is tried again.
+const retryRetention = 10 * time.Minute
+
 // retain keeps what earlier runs have left within bounds.
-func (f *flight) retain() error {
-	// The box of this run is counted, and does not count.
-	s := f.guard.settings
-	return blackbox.Retain(f.dir, s.keep.value+1, s.boxBudget()+s.boxBytes.value)
-}
-
-// readPast judges how earlier runs of this program ended, the newest first,
-// and writes each verdict beside its box.
-func (f *flight) readPast(store *heapdump.Store) error {
-	dead, err := blackbox.FindDead(f.dir, func(h *blackbox.Header) bool { return succeeds(&f.header, h) }, maxPast)
-	errs := []error{err}
-	if len(dead) == 0 {
-		return err
-	}
-	for i, d := range dead {
-		exit, asked, err := f.judge(d, store)
-		errs = append(errs, err, d.Close())
-		if i == 0 {
-			f.guard.previous.Store(&exit)
-			f.guard.asked.store(asked)
-		} else {
-			f.guard.tellExit(&exit)
+func (f *flight) retain() {
+	again := time.NewTicker(retryRetention)
+	defer again.Stop()
+	for {
+		// The box of this run is counted, and does not count.
+		s := f.guard.settings
+		err := blackbox.Retain(f.dir, s.keep.value+1, s.boxBudget()+s.boxBytes.value)
+		f.guard.faults.set(partRetention, err)
+		if err == nil {
+			return
+		}
+		select {
+		case <-f.guard.ctx.Done():
+			return
+		case <-again.C:
 		}
 	}
-	if err := errors.Join(errs...); err != nil {
-		return fmt.Errorf("earlier runs: %w", err)
-	}
-	return nil
 }
-
-// judge says how one run ended, and for which dump it was asked last. What
-// cannot be read is missing in the verdict and told in the error.
-func (f *flight) judge(d *blackbox.Dead, store *heapdump.Store) (_ postmortem.Exit, asked string, _ error) {
-	story, err := d.Story()
-	errs := []error{err}
-	facts := postmortem.Facts{BootID: f.header.BootID, OOMKills: f.oomKills(), Box: d.Path}
-	dumps, err := store.OfRun(d.Run)
-	for _, dump := range dumps {
-		// One that was killed before it could say so is known by pid and time.
-		if dump.Run != "" || dump.PID == story.PID && during(&story, dump.Time) {
-			facts.Dumps = append(facts.Dumps, dump)
-		}
-	}
-	errs = append(errs, err, nameDumps(store, facts.Dumps), readCrash(d, &facts))
-	exit := postmortem.Judge(&story, facts)
-	text, err := json.MarshalIndent(&exit, "", "  ")
-	if err == nil {
-		exit.File, err = d.Tell(append(text, '\n'))
-	}
-	return exit, story.Asked, errors.Join(append(errs, err)...)
-}
-
-// nameDumps names the sites of the last dump of a run that was killed before it
-// could.
-func nameDumps(store *heapdump.Store, dumps []heapdump.Dump) error {
-	last := -1
-	for i := range dumps {
-		if len(dumps[i].Top) > 0 {
-			return nil
-		}
-		if dumps[i].Stage != heapdump.Baseline {
-			last = i
-		}
-	}
-	if last < 0 {
-		return nil
-	}
-	var err error
-	dumps[last].Top, err = store.TopOf(dumps[last], topSites)
-	if errors.Is(err, heapdump.ErrOtherBuild) {
-		return nil // Only that one can name them.
-	}
-	return err
-}
-
-// during tells whether a run was alive then.
-func during(s *blackbox.Story, at time.Time) bool {
-	n := len(s.Samples)
-	return n > 0 && at.After(s.Header.Start) && at.Before(s.Samples[n-1].Time().Add(time.Minute))
-}
-
-func readCrash(d *blackbox.Dead, facts *postmortem.Facts) (err error) {
-	file, path, err := d.Crash()
-	if file == nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, file.Close()) }()
-	report, ok, err := crash.Parse(io.LimitReader(file, maxCrash))
-	if ok {
-		facts.Crash, facts.CrashFile = &report, path
-	}
-	return err
-}
-
-// maxCrash bounds how much of a crash output is read.
-const maxCrash = 4 << 20
-
-// oomKills is the counter of the cgroup as this process found it.
-func (f *flight) oomKills() cgroupstat.Value { return f.guard.published.load().Events.OOMKill }

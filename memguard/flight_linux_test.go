@@ -1,11 +1,13 @@
 package memguard
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -175,4 +177,43 @@ func TestSpikeAndOOMKillAreTold(t *testing.T) {
 	if len(e.Spikes) != 1 || e.Spikes[0].Bytes != 240<<20 || len(e.OOMKills) != 1 || e.OOMKills[0].Count != 2 {
 		t.Errorf("%+v %+v", e.Spikes, e.OOMKills)
 	}
+}
+
+// stuck is a log handler that hangs at its second record, until it is let go.
+type stuck struct {
+	slog.Handler
+	records *atomic.Int32
+	release chan struct{}
+}
+
+func (s stuck) Enabled(context.Context, slog.Level) bool { return true }
+
+func (s stuck) Handle(context.Context, slog.Record) error {
+	if s.records.Add(1) > 1 {
+		<-s.release
+	}
+	return nil
+}
+
+// Stop gives up waiting for the handler, and the box says that it was called.
+func TestHungLogHandlerIsNoUncleanEnd(t *testing.T) {
+	dir := t.TempDir()
+	stop(t, mustStart(t, quiet(t, newTree(t), WithDumpDir(dir))))
+
+	handler := stuck{slog.DiscardHandler, new(atomic.Int32), make(chan struct{})}
+	g, err := start(quiet(t, newTree(t), WithDumpDir(dir), WithLogger(slog.New(handler))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the handler to hang", func() bool { return handler.records.Load() == 2 })
+	begin := time.Now()
+	if err := g.Stop(); !errors.Is(err, ErrStopTimeout) || time.Since(begin) > 2*stopTimeout {
+		t.Errorf("%v after %v", err, time.Since(begin))
+	}
+	run := g.flight.header.Run
+	g = mustStart(t, quiet(t, newTree(t), WithDumpDir(dir)))
+	if e, ok := g.PreviousExit(); !ok || e.Kind != ExitClean || e.Run != run {
+		t.Errorf("%v: %s of %s, want %s of %s", ok, e.Kind, e.Run, ExitClean, run)
+	}
+	close(handler.release)
 }

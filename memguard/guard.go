@@ -69,32 +69,78 @@ func (g *Guard) Stop() error {
 
 func (g *Guard) shutdown(panicking bool) error {
 	defer release(g)
-	errs := []error{g.meters.unregister()}
+	err := g.meters.unregister()
 	g.mu.Lock()
 	g.closed = true
 	g.mu.Unlock()
 	g.cancel()
+	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
+	defer cancel()
+	// Each of these may hang: a dump, the log handler, the volume. None keeps
+	// the others from their end.
+	watched := inBackground(g.wg.Wait)
+	told := inBackground(func() {
+		<-watched
+		g.reporter.stop()
+	})
+	last, stop := context.WithTimeout(ctx, lastRecordTimeout)
+	defer stop()
+	wait(last, watched)
+	boxed := g.flight.finish(ending{g.settings.now(), panicking})
+	unused := wait(ctx, watched) && wait(ctx, boxed)
+	g.sampler.goMem.restore()
+	if !unused {
+		// The descriptors stay open: somebody is still using them.
+		return errors.Join(err, ErrStopTimeout)
+	}
+	var released error
+	if !wait(ctx, inBackground(func() { released = g.release() })) {
+		return errors.Join(err, ErrStopTimeout)
+	}
+	if !wait(ctx, told) {
+		released = errors.Join(released, ErrStopTimeout)
+	}
+	return errors.Join(err, released)
+}
+
+// lastRecordTimeout is how long the black box waits for its last record.
+const lastRecordTimeout = time.Second
+
+// release closes what nobody uses any more.
+func (g *Guard) release() error {
+	err := g.sampler.source.close()
+	if g.flight != nil {
+		err = errors.Join(err, g.flight.err)
+	}
+	if g.dumper != nil {
+		err = errors.Join(err, g.dumper.store.Close())
+	}
+	return err
+}
+
+// inBackground gives a channel that is closed when fn has returned.
+func inBackground(fn func()) <-chan struct{} {
 	done := make(chan struct{})
 	go func() {
-		g.wg.Wait()
-		g.reporter.stop()
-		close(done)
+		defer close(done)
+		fn()
 	}()
-	timeout := time.NewTimer(stopTimeout)
-	defer timeout.Stop()
+	return done
+}
+
+// wait is false when ctx ended before.
+func wait(ctx context.Context, done <-chan struct{}) bool {
 	select {
 	case <-done:
-	case <-timeout.C:
-		// The descriptors stay open: somebody is still using them.
-		g.sampler.goMem.restore()
-		return errors.Join(append(errs, ErrStopTimeout)...)
+		return true
+	default:
 	}
-	g.sampler.goMem.restore()
-	errs = append(errs, g.sampler.source.close(), g.flight.close(g.settings.now(), panicking))
-	if g.dumper != nil {
-		errs = append(errs, g.dumper.store.Close())
+	select {
+	case <-done:
+		return true
+	case <-ctx.Done():
+		return false
 	}
-	return errors.Join(errs...)
 }
 
 // Dump takes a heap profile now, both as the heap is and after a garbage

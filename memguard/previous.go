@@ -33,7 +33,9 @@ const (
 )
 
 // PreviousExit says how the process before this one ended. It is known when
-// [Start] returns; false is that there was none, or no black box of it.
+// [Start] returns, unless the volume takes longer than two seconds to answer;
+// then it comes when it does. False is that there was none, or no black box of
+// it, or not yet.
 func (g *Guard) PreviousExit() (PreviousExit, bool) {
 	if g == nil {
 		return PreviousExit{}, false

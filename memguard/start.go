@@ -7,9 +7,6 @@ import (
 	"os"
 	"sync"
 	"time"
-
-	"github.com/memguard-dev/go-memguard/heapdump"
-	"github.com/memguard-dev/go-memguard/internal/blackbox"
 )
 
 // running is the one guard of the process: GOMEMLIMIT belongs to the process.
@@ -87,19 +84,7 @@ func newGuard(s *settings) (*Guard, error) {
 		missing = append(missing, err)
 	}
 	g.identity = header.Identity
-	d := newDumper(g)
-	d.store, err = openStore(s, header.Run, d.collector.collect)
-	if err != nil {
-		missing = append(missing, err)
-	} else {
-		g.dumper = d
-	}
-	if g.dumper != nil && s.boxBytes.value > 0 {
-		if g.flight, err = newFlight(g, d.store, header); err != nil {
-			missing = append(missing, err)
-		}
-		g.sampler.record(blackbox.Full)
-	}
+	missing = append(missing, g.openVolume(header, follower)...)
 	g.meters, err = newMeters(g)
 	if err != nil {
 		missing = append(missing, err)
@@ -110,9 +95,6 @@ func newGuard(s *settings) (*Guard, error) {
 	}
 	// From here on everything belongs to its goroutine.
 	g.logStart(missing)
-	if exit := g.previous.Load(); exit != nil {
-		g.tellExit(exit)
-	}
 	go g.reporter.run()
 	if g.dumper != nil {
 		g.wg.Go(func() { g.dumper.run(g.ctx) })
@@ -120,10 +102,6 @@ func newGuard(s *settings) (*Guard, error) {
 		g.wg.Go(func() { g.tellRecovery(g.dumper.store.Recover(g.ctx)) })
 		g.wg.Go(func() { g.dumper.collector.run(g.ctx) })
 		g.wg.Go(func() { g.dumper.assistant.run(g.ctx) })
-	}
-	if g.flight != nil {
-		g.wg.Go(func() { g.flight.box.Run(g.ctx) })
-		g.wg.Go(func() { g.faults.set(partRetention, g.flight.retain()) })
 	}
 	if follower != nil {
 		g.wg.Go(func() { follower.run(g.ctx) })
@@ -150,46 +128,4 @@ func (s *settings) podInfoDir() (dir string, ok bool, err error) {
 		return "", false, fmt.Errorf("%s is not a directory: accepted is a mounted downward API volume", dir)
 	}
 	return dir, true, nil
-}
-
-// openStore opens the configured directory, or the default one when that
-// cannot be used.
-func openStore(s *settings, run string, gc func()) (*heapdump.Store, error) {
-	options := heapdump.Options{Keep: s.keep.value, MaxBytes: s.budget() - s.boxBudget(), Run: run, GC: gc}
-	if dir := s.dumpDir.value; dir != "" {
-		store, err := heapdump.Open(dir, options)
-		if err == nil {
-			return store, nil
-		}
-		s.fail(s.dumpDir.origin, fmt.Errorf("%w: accepted is an existing directory that can be written to", err))
-	}
-	dir := defaultDumpDir()
-	if err := makePrivateDir(dir); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrNoDumpDir, err)
-	}
-	store, err := heapdump.Open(dir, options)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrNoDumpDir, err)
-	}
-	return store, nil
-}
-
-// makePrivateDir makes a directory in the shared temporary directory, and
-// takes one that exists only when nobody else could have planted it.
-func makePrivateDir(dir string) error {
-	err := os.Mkdir(dir, 0o700)
-	if err == nil || !errors.Is(err, os.ErrExist) {
-		return err
-	}
-	info, err := os.Lstat(dir)
-	if err != nil {
-		return err
-	}
-	if !info.IsDir() {
-		return fmt.Errorf("%s is not a directory", dir)
-	}
-	if !ownedByMe(info) {
-		return fmt.Errorf("%s belongs to another user", dir)
-	}
-	return nil
 }

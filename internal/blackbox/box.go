@@ -59,10 +59,15 @@ func New(o Options) *Box {
 	}
 	b.state.Store(&State{})
 	b.opt.Header.encode(page(b.head[:headerBytes]))
-	b.encodeState()
 	b.dirty = func(slot int) { b.low, b.high = min(b.low, slot), max(b.high, slot+1) }
 	b.clear()
 	return b
+}
+
+// OpenIn is Open in a directory that was not known before.
+func (b *Box) OpenIn(dir string) error {
+	b.opt.Dir = dir
+	return b.Open()
 }
 
 // Open makes the file. Run tries again what failed.
@@ -72,6 +77,7 @@ func (b *Box) Open() error {
 		return err
 	}
 	b.target = t
+	b.encodeState(b.state.Load())
 	return b.writeAll()
 }
 
@@ -118,7 +124,7 @@ func (b *Box) Run(ctx context.Context) {
 		case <-b.queue.wake:
 			b.drain()
 		case <-b.changed:
-			b.encodeState()
+			b.encodeState(b.state.Load())
 			b.told(b.write(b.head[headerBytes:], headerBytes))
 		case <-check.C:
 			b.told(b.check())
@@ -135,8 +141,7 @@ func (b *Box) Close(now time.Time, panicking bool) error {
 	} else {
 		last.Stopped = now
 	}
-	b.state.Store(&last)
-	b.encodeState()
+	b.encodeState(&last)
 	b.drain()
 	if b.target == nil {
 		return nil
@@ -162,8 +167,8 @@ func (b *Box) drain() {
 func (b *Box) clear() { b.low, b.high = len(b.ring.image)/recordBytes, 0 }
 
 // encodeState writes the state into the place that is not the last one's.
-func (b *Box) encodeState() {
-	s := *b.state.Load()
+func (b *Box) encodeState(state *State) {
+	s := *state
 	b.generation++
 	s.generation = b.generation
 	at := headerBytes + int(b.generation%2)*stateBytes

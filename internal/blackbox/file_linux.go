@@ -10,6 +10,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// Supported: this system has black boxes.
+const Supported = true
+
 // fileMode: what a program's memory does is its user's business.
 const fileMode = 0o600
 

@@ -6,12 +6,14 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/memguard-dev/go-memguard/internal/kerneltest"
+	"github.com/memguard-dev/go-memguard/internal/postmortem"
 )
 
 // mountDisk makes an ext4 file system on a loop device.
@@ -110,4 +112,62 @@ func TestKernelFrozenVolumeStallsNothing(t *testing.T) {
 	if gap := frozen.Sub(e.Last.Time); gap > 0 {
 		t.Errorf("the last sample is %v older than the freeze", gap)
 	}
+}
+
+// TestKernelStartOnAStalledVolume starts a program while the volume does not
+// answer: it works at once and follows its limit, tells how the run before
+// ended when the volume is back, and its own end is a clean one.
+func TestKernelStartOnAStalledVolume(t *testing.T) {
+	dumps := mountDisk(t, 64*mebi)
+	env := []string{"MEMGUARD_DUMP_DIR=" + dumps, "VICTIM_REPORT_GOMEMLIMIT=1"}
+	v := startVictim(t, kerneltest.NewGroup(t, 256*mebi), env, "idle")
+	until(t, "the first samples", func() bool { return strings.Contains(v.stdout.String(), "ready") })
+	if err := v.cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	v.wait("its end")
+
+	thaw := freeze(t, dumps)
+	g := kerneltest.NewGroup(t, 256*mebi)
+	began := time.Now()
+	v = startVictim(t, g, env, "idle")
+	until(t, "the start", func() bool { return strings.Contains(v.stdout.String(), "ready") })
+	took := time.Since(began)
+	if took > 10*time.Second {
+		t.Errorf("the start took %v", took)
+	}
+	g.SetLimit(t, 200*mebi)
+	until(t, "GOMEMLIMIT to follow", func() bool {
+		_, ok := reported(v.stdout.String(), 200*mebi/10*9)
+		return ok
+	})
+	if strings.Contains(v.stderr.String(), "how the process before ended") {
+		t.Error("told already: the volume was not stalled")
+	}
+	thaw()
+	until(t, "a record of the exit", func() bool { return strings.Contains(v.stderr.String(), "how the process before ended") })
+	told(t, newestExit(t, dumps), postmortem.Unknown, "137 is SIGKILL")
+	t.Logf("started within %v", took)
+	until(t, "a black box", func() bool { return strings.Contains(v.stderr.String(), "the volume answers now") })
+	v.terminate()
+	told(t, v.restartIn(dumps), postmortem.Clean, "Stop")
+}
+
+// TestKernelStopOnAStalledVolume stops a program that started on a volume that
+// never answered.
+func TestKernelStopOnAStalledVolume(t *testing.T) {
+	dumps := mountDisk(t, 64*mebi)
+	thaw := freeze(t, dumps)
+	v := startVictim(t, kerneltest.NewGroup(t, 256*mebi), []string{"MEMGUARD_DUMP_DIR=" + dumps}, "idle")
+	until(t, "the start", func() bool { return strings.Contains(v.stdout.String(), "ready") })
+	began := time.Now()
+	if err := v.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "the end of Stop", func() bool { return strings.Contains(v.stderr.String(), "did not end within") })
+	if took := time.Since(began); took > 10*time.Second {
+		t.Errorf("Stop took %v", took)
+	}
+	thaw() // The kernel ends no process that waits for a file system.
+	v.wait("its end")
 }

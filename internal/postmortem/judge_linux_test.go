@@ -136,15 +136,15 @@ func TestJudge(t *testing.T) {
 		{name: "cut off on a gentle ascent", points: ramp(180, func(p *point, n uint64) { p.at *= 1000; p.heap = n }), kind: Unknown, bucket: "go_heap", says: "far from the limit"},
 		{name: "outside Go", points: ramp(252, func(p *point, n uint64) { p.outside = n }), kind: OOMSuspected, bucket: "off_heap", says: "off_heap grew by 22"},
 		{name: "tmpfs", points: ramp(252, func(p *point, n uint64) { p.tmp = n }), kind: OOMSuspected, bucket: "shared_memory", says: "shared_memory"},
-		{name: "page cache at the limit", points: ramp(234, func(p *point, n uint64) { p.heap, p.file = 20, n }), kind: Unknown, bucket: "page_cache", says: "far from the limit"},
+		{name: "page cache at the limit", points: ramp(234, func(p *point, n uint64) { p.heap, p.file = 20, n }), kind: Unknown, bucket: "page_cache", says: "ended without a word; memory was at 256.0 MiB of 256.0 MiB (100%)"},
 		{name: "page cache that cannot be dropped", points: ramp(234, func(p *point, n uint64) { p.heap, p.file, p.dirty = 20, n, n }), kind: OOMSuspected, says: "not yet written back"},
 		{name: "far from the limit", points: flat20, kind: Unknown, bucket: "go_heap", says: "137 is SIGKILL"},
-		{name: "exit code of SIGKILL", points: flat20, facts: Facts{ExitCode: code(137)}, kind: Killed, bucket: "go_heap", says: "exit code 137"},
+		{name: "exit code of SIGKILL", points: flat20, facts: Facts{ExitCode: code(137)}, kind: Killed, bucket: "go_heap", says: "killed; memory was at 22.0 MiB of 256.0 MiB (9%); no Stop"},
 		{name: "exit code of an exit", points: heapTo(252), facts: Facts{ExitCode: code(1)}, kind: Unknown, bucket: "go_heap", says: "ended itself"},
 		{name: "counter rose", points: flat20, facts: Facts{OOMKills: cgroupstat.Of(1)}, kind: OOMSuspected, bucket: "go_heap", says: "rose by 1"},
 		{name: "counter of a new cgroup", points: flat20, facts: Facts{OOMKills: cgroupstat.Of(0)}, kind: Unknown, bucket: "go_heap", says: "far"},
 		{name: "a box that cannot be read", story: func(s *blackbox.Story) { *s = blackbox.Story{} }, kind: Unknown, says: "cannot be read"},
-		{name: "no sample", kind: Unknown, says: "without a sample"},
+		{name: "no sample", kind: Unknown, says: "ended without a word; there is no sample"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := storyOf(t, c.points)

@@ -149,24 +149,13 @@ func (e *Exit) sentence() string {
 		}
 		return text
 	case Killed:
-		text = "killed, not for memory"
+		return "killed; " + e.memory()
 	case Unknown:
-		text = "ended without a word, not for memory"
-		if e.Last == nil {
-			return "ended without a word and without a sample"
-		}
-	case OOMSuspected:
-		text = "out of memory"
+		return "ended without a word; " + e.memory()
 	}
+	text = "out of memory"
 	if e.Last != nil {
-		if limit, ok := e.Limit.Get(); ok {
-			text += ": " + of(e.Last.Usage.Or(0), limit)
-		} else {
-			text += ": " + mebibytes(e.Last.Usage.Or(0))
-		}
-	}
-	if e.Kind != OOMSuspected {
-		return text
+		text += ": " + e.used()
 	}
 	if c := e.Climb; c != nil {
 		text += fmt.Sprintf(", up from %s in %v, at last by %s/s", mebibytes(c.From), roundly(c.Duration), mebibytes(c.FinalRate))
@@ -180,6 +169,22 @@ func (e *Exit) sentence() string {
 		text += "; " + e.Culprit.Function
 	}
 	return text
+}
+
+// memory is where it was, and no more: that it was not the reason nobody knows.
+func (e *Exit) memory() string {
+	if e.Last == nil {
+		return "there is no sample of it"
+	}
+	return "memory was at " + e.used()
+}
+
+func (e *Exit) used() string {
+	used := e.Last.Usage.Or(0)
+	if limit, ok := e.Limit.Get(); ok {
+		return of(used, limit)
+	}
+	return mebibytes(used)
 }
 
 // roundly leaves two or three digits of a duration.

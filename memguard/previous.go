@@ -23,8 +23,8 @@ const (
 	ExitOOMSuspected = postmortem.OOMSuspected
 	// ExitCrash is a Go panic, a fatal error, or a signal with a trace.
 	ExitCrash = postmortem.Crash
-	// ExitKilled is an end from outside for another reason: the machine was
-	// started again.
+	// ExitKilled is an end from outside for another reason: the node was
+	// started again, which is told where NODE_NAME has its name.
 	ExitKilled = postmortem.Killed
 	// ExitUnknown is an end without a word far from the limit. SIGKILL from
 	// outside and os.Exit without Stop leave the same nothing: only the

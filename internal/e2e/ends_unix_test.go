@@ -80,15 +80,25 @@ func TestKernelRebootIsToldApart(t *testing.T) {
 	if err := os.WriteFile(boot, []byte("00000000-0000-4000-8000-000000000000\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	other := `mount --bind "$0" /proc/sys/kernel/random/boot_id && exec "$@"`
 	for range *rounds {
-		v := startVictim(t, kerneltest.NewGroup(t, 128*mebi), nil, args("idle")...)
-		until(t, "the first samples", func() bool { return strings.Contains(v.stdout.String(), "ready") })
-		if err := v.cmd.Process.Kill(); err != nil {
-			t.Fatal(err)
+		for _, c := range []struct {
+			before, now string // NODE_NAME
+			kind        postmortem.Kind
+			says        string
+		}{
+			{"a", "a", postmortem.Killed, "started again: its boot id"},
+			{"a", "b", postmortem.Unknown, "it ran on another machine, a"},
+			{"", "", postmortem.Unknown, "or this one was started again"},
+		} {
+			v := startVictim(t, kerneltest.NewGroup(t, 128*mebi), []string{"NODE_NAME=" + c.before}, args("idle")...)
+			until(t, "the first samples", func() bool { return strings.Contains(v.stdout.String(), "ready") })
+			if err := v.cmd.Process.Kill(); err != nil {
+				t.Fatal(err)
+			}
+			v.wait("its end")
+			told(t, v.restart("env", "NODE_NAME="+c.now, unshare, "--mount", "sh", "-c", other, boot), c.kind, c.says)
 		}
-		v.wait("its end")
-		e := v.restart(unshare, "--mount", "sh", "-c", `mount --bind "$0" /proc/sys/kernel/random/boot_id && exec "$@"`, boot)
-		told(t, e, postmortem.Killed, "boot id")
 	}
 }
 

@@ -27,7 +27,7 @@ const (
 	OOMSuspected Kind = "oom_suspected"
 	// Crash: a Go panic, a fatal error, or a signal with a trace.
 	Crash Kind = "crash"
-	// Killed: ended from outside for another reason: the machine was started
+	// Killed: ended from outside for another reason: the node was started
 	// again, or the exit code says SIGKILL.
 	Killed Kind = "killed"
 	// Unknown: it ended without a word and far from the limit. SIGKILL from
@@ -188,6 +188,8 @@ type Growth struct {
 type Facts struct {
 	// BootID is that of now; empty: not known.
 	BootID string
+	// Node is that of now; empty: not known.
+	Node string
 	// OOMKills is the cgroup's counter of now.
 	OOMKills cgroupstat.Value
 	// ExitCode is what the parent saw, 137 or -9 for SIGKILL; nil: not known.

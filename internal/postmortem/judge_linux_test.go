@@ -111,6 +111,8 @@ func ramp(to uint64, at func(p *point, n uint64)) []point {
 
 func heapTo(to uint64) []point { return ramp(to, func(p *point, n uint64) { p.heap = n }) }
 
+func onNode(s *blackbox.Story) { s.Node = "node" }
+
 func TestJudge(t *testing.T) {
 	code := func(n int) *int { return &n }
 	for _, c := range []struct {
@@ -130,7 +132,11 @@ func TestJudge(t *testing.T) {
 		},
 		{name: "crash at the limit", points: heapTo(250), facts: Facts{Crash: &crash.Report{Message: "boom"}}, kind: Crash, bucket: "go_heap", says: "boom"},
 		{name: "mmap refused", points: flat20, facts: Facts{Crash: &crash.Report{Message: "out of memory", OutOfMemory: true}}, kind: Crash, bucket: "go_heap", says: "RLIMIT_AS"},
-		{name: "another boot at the limit", points: heapTo(250), facts: Facts{BootID: "other boot"}, kind: Killed, bucket: "go_heap", says: "boot id"},
+		{name: "another boot at the limit", points: heapTo(250), facts: Facts{BootID: "other boot", Node: "node"}, story: onNode, kind: Killed, bucket: "go_heap", says: "boot id"},
+		{name: "another node at the limit", points: heapTo(252), facts: Facts{BootID: "other boot", Node: "other"}, story: onNode, kind: OOMSuspected, bucket: "go_heap", says: "it ran on another machine, node;"},
+		{name: "another node", points: flat20, facts: Facts{BootID: "other boot", Node: "other", OOMKills: cgroupstat.Of(1)}, story: onNode, kind: Unknown, bucket: "go_heap", says: "it ran on another machine, node;"},
+		{name: "another boot of a node without a name", points: heapTo(252), facts: Facts{BootID: "other boot"}, kind: OOMSuspected, bucket: "go_heap", says: "or this one was started again"},
+		{name: "the other node has no name", points: flat20, facts: Facts{BootID: "other boot", Node: "node"}, kind: Unknown, bucket: "go_heap", says: "or this one was started again"},
 		{name: "heap to the limit", points: heapTo(252), facts: Facts{BootID: "this boot"}, kind: OOMSuspected, bucket: "go_heap", says: "254.0 MiB of 256.0 MiB (99%)"},
 		{name: "cut off on a steep ascent", points: heapTo(232), kind: OOMSuspected, bucket: "go_heap", says: "the limit was"},
 		{name: "cut off on a gentle ascent", points: ramp(180, func(p *point, n uint64) { p.at *= 1000; p.heap = n }), kind: Unknown, bucket: "go_heap", says: "far from the limit"},

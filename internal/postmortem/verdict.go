@@ -43,15 +43,21 @@ func (e *Exit) verdict(s *blackbox.Story, f Facts, c curve) {
 		e.Time = s.Stopped.UTC()
 		because(Clean, "Stop was called")
 		return
-	case f.BootID != "" && s.BootID != "" && f.BootID != s.BootID:
-		because(Killed, "the machine was started again: its boot id is another one")
-		return
-	}
-	switch {
 	case s.Header.Start.IsZero():
 		because(Unknown, "its black box cannot be read")
 		return
-	case f.BootID != "" && s.BootID != "":
+	}
+	booted := f.BootID != "" && s.BootID != "" // both are known
+	elsewhere := booted && f.BootID != s.BootID
+	switch {
+	case elsewhere && s.Node != "" && s.Node == f.Node:
+		because(Killed, "the machine was started again: its boot id is another one")
+		return
+	case elsewhere && s.Node != "" && f.Node != "":
+		because("", "no Stop, no last words of the Go runtime; it ran on another machine, %s", s.Node)
+	case elsewhere:
+		because("", "no Stop, no last words of the Go runtime; it ran on another machine, or this one was started again: the boot id is another one, and which node it was is not known")
+	case booted:
 		because("", "no Stop, no last words of the Go runtime, and the machine is the same boot")
 	default:
 		because("", "no Stop and no last words of the Go runtime")
@@ -64,7 +70,7 @@ func (e *Exit) verdict(s *blackbox.Story, f Facts, c curve) {
 		because(OOMSuspected, "%s", reason)
 	}
 	// A counter that rose means that the cgroup is still the same one.
-	if now, ok := f.OOMKills.Get(); ok && e.Last != nil && now > e.Last.OOMKills.Or(now) {
+	if now, ok := f.OOMKills.Get(); ok && !elsewhere && e.Last != nil && now > e.Last.OOMKills.Or(now) {
 		because(OOMSuspected, "the cgroup's oom_kill counter rose by %d meanwhile", now-e.Last.OOMKills.Or(now))
 	}
 	if e.Kind != "" {

@@ -34,7 +34,8 @@ type flight struct {
 	ctx    context.Context
 	end    context.CancelFunc
 
-	state sync.Mutex // held while it is put together
+	state  sync.Mutex // held while it is put together
+	output blackbox.CrashOutput
 
 	// The rest is of the goroutine.
 	dir   string
@@ -136,13 +137,19 @@ func (f *flight) finish(e ending) <-chan struct{} {
 func (f *flight) catchCrash() error {
 	file, err := blackbox.CreateCrash(f.dir, f.header.Run)
 	if err != nil {
+		f.setOutput(blackbox.NoCrashOutput)
 		return fmt.Errorf("crash output: %w", err)
 	}
 	f.crash, err = crash.Install(file)
-	err = errors.Join(err, file.Close())
-	if errors.Is(err, crash.ErrTaken) {
-		err = nil // The application has one of its own, which is fine.
+	output := blackbox.OurCrashOutput
+	switch {
+	case errors.Is(err, crash.ErrTaken):
+		output, err = blackbox.ApplicationsOutput, nil // Which is fine.
+	case f.crash == nil:
+		output = blackbox.NoCrashOutput
 	}
+	f.setOutput(output)
+	err = errors.Join(err, file.Close())
 	if f.crash == nil {
 		err = errors.Join(err, blackbox.RemoveEmptyCrash(f.dir, f.header.Run))
 	}
@@ -150,6 +157,14 @@ func (f *flight) catchCrash() error {
 		return fmt.Errorf("crash output: %w", err)
 	}
 	return nil
+}
+
+// setOutput has the box say who takes the runtime's last words.
+func (f *flight) setOutput(o blackbox.CrashOutput) {
+	f.state.Lock()
+	f.output = o
+	f.state.Unlock()
+	f.setState()
 }
 
 // setState has the box say what is in force.
@@ -163,7 +178,7 @@ func (f *flight) setState() {
 	f.box.SetState(blackbox.State{
 		Limit: g.limit.Load().Bytes, Basis: string(g.basis()),
 		Thresholds: strings.Join(thresholdTexts(g.targets.Load().thresholds.value), ", "),
-		Asked:      g.asked.last(),
+		Asked:      g.asked.last(), CrashOutput: f.output,
 	})
 }
 

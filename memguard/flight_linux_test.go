@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -216,4 +217,42 @@ func TestHungLogHandlerIsNoUncleanEnd(t *testing.T) {
 		t.Errorf("%v: %s of %s, want %s of %s", ok, e.Kind, e.Run, ExitClean, run)
 	}
 	close(handler.release)
+}
+
+// What takes the runtime's last words is in the box, and so in the reasons.
+func TestCrashOutputIsInTheBox(t *testing.T) {
+	dir := t.TempDir()
+	own, err := os.Create(filepath.Join(t.TempDir(), "own"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer own.Close()
+	output := func() blackbox.CrashOutput {
+		t.Helper()
+		g := mustStart(t, quiet(t, newTree(t), WithDumpDir(dir)))
+		stop(t, g)
+		f, err := os.Open(filepath.Join(dir, "blackbox-"+g.flight.header.Run+".box"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		s, err := blackbox.Read(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s.CrashOutput
+	}
+	if o := output(); o != blackbox.OurCrashOutput {
+		t.Errorf("%q, want ours", o)
+	}
+	if err := debug.SetCrashOutput(own, debug.CrashOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	o := output()
+	if err := debug.SetCrashOutput(nil, debug.CrashOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if o != blackbox.ApplicationsOutput {
+		t.Errorf("%q, want the application's", o)
+	}
 }

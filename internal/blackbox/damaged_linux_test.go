@@ -31,7 +31,7 @@ func realBox(t testing.TB, samples int) []byte {
 	if err := b.Open(); err != nil {
 		t.Fatal(err)
 	}
-	b.SetState(State{Limit: cgroupstat.Of(256 << 20), Basis: "unreclaimable", Thresholds: "80%, 90%"})
+	b.SetState(State{Limit: cgroupstat.Of(256 << 20), Basis: "unreclaimable", Thresholds: "80%, 90%", CrashOutput: ApplicationsOutput})
 	ended, end := context.WithCancel(t.Context())
 	end()
 	s := benchSample()
@@ -57,7 +57,7 @@ func TestReadWhatWasRecorded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s.Program != "service" || s.Pod != "service-0" || s.PID != 1 || s.Limit.Or(0) != 256<<20 || s.Thresholds != "80%, 90%" || s.Stopped.IsZero() || !s.Panicked.IsZero() {
+	if s.Program != "service" || s.Pod != "service-0" || s.PID != 1 || s.Limit.Or(0) != 256<<20 || s.Thresholds != "80%, 90%" || s.CrashOutput != ApplicationsOutput || s.Stopped.IsZero() || !s.Panicked.IsZero() {
 		t.Errorf("%+v %+v", s.Header, s.State)
 	}
 	if len(s.Samples) != 40 || len(s.Events) != 2 || s.Torn != 0 {

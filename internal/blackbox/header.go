@@ -49,6 +49,16 @@ type Header struct {
 	identity.Identity
 }
 
+// CrashOutput is whose file takes the Go runtime's last words.
+type CrashOutput string
+
+// The crash outputs.
+const (
+	OurCrashOutput     CrashOutput = "ours"
+	ApplicationsOutput CrashOutput = "application" // which has set its own
+	NoCrashOutput      CrashOutput = "none"        // it could not be set
+)
+
 // State is what of a run changes now and then.
 type State struct {
 	// Stopped is when Stop was called; zero: it was not.
@@ -59,6 +69,8 @@ type State struct {
 	Limit cgroupstat.Value
 	// Basis and Thresholds are those in force, as a person writes them.
 	Basis, Thresholds string
+	// CrashOutput is where the Go runtime's last words go; empty: not known.
+	CrashOutput CrashOutput
 	// Asked is the token of the last dump that was asked for from outside.
 	Asked string
 
@@ -169,6 +181,7 @@ func (s *State) encode(p page) {
 		[2]string{"basis", s.Basis},
 		[2]string{"thresholds", s.Thresholds},
 		[2]string{"asked", s.Asked},
+		[2]string{"crash_output", string(s.CrashOutput)},
 	)
 }
 
@@ -199,7 +212,7 @@ func parseStates(pages ...page) (State, bool) {
 		if !ok || !isState || err != nil || found && generation <= last.generation {
 			continue
 		}
-		s := State{Basis: lines["basis"], Thresholds: lines["thresholds"], Asked: lines["asked"], generation: generation}
+		s := State{Basis: lines["basis"], Thresholds: lines["thresholds"], Asked: lines["asked"], CrashOutput: CrashOutput(lines["crash_output"]), generation: generation}
 		if n, err := strconv.ParseUint(lines["limit"], 10, 64); err == nil {
 			s.Limit = cgroupstat.Of(n)
 		}

@@ -383,6 +383,28 @@ func TestOutputSetLaterStays(t *testing.T) {
 	}
 }
 
+// Stop leaves it where it is while a panic goes on, which may be recovered.
+func TestOurOwnIsReplaced(t *testing.T) {
+	first, second := newFile(t), newFile(t)
+	left, err := Install(first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o, err := Install(second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := left.Remove(); err != nil {
+		t.Fatal(err)
+	}
+	if n := links(t); n[first.Name()] != 1 || n[second.Name()] != 2 {
+		t.Errorf("%d and %d descriptors, want 1 and 2", n[first.Name()], n[second.Name()])
+	}
+	if err := o.Remove(); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestTooManyDescriptors(t *testing.T) {
 	f := newFile(t)
 	for range maxDescriptors {

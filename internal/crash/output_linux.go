@@ -10,8 +10,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// changing is held while the crash output is.
-var changing sync.Mutex
+// changing is held while the crash output is; installed is the last that was.
+var (
+	changing  sync.Mutex
+	installed *Output
+)
 
 // Output is a crash output that is in force.
 type Output struct {
@@ -26,10 +29,14 @@ type descriptor struct {
 }
 
 // Install makes f the crash output, unless the application has set one of its
-// own: then that stays, and the error is ErrTaken. f may be closed afterwards.
+// own: then that stays, and the error is ErrTaken. One that an earlier Install
+// has left is replaced. f may be closed afterwards.
 func Install(f *os.File) (*Output, error) {
 	changing.Lock()
 	defer changing.Unlock()
+	if err := installed.remove(); err != nil {
+		return nil, fmt.Errorf("crash output: %w", err)
+	}
 	taken, err := aside(f)
 	switch {
 	case err != nil:
@@ -40,18 +47,20 @@ func Install(f *os.File) (*Output, error) {
 	if err := debug.SetCrashOutput(f, debug.CrashOptions{}); err != nil {
 		return nil, fmt.Errorf("crash output: %w", err)
 	}
-	return &Output{own: duplicateOf(f)}, nil
+	installed = &Output{own: duplicateOf(f)}
+	return installed, nil
 }
 
 // Remove takes the output back, unless the application has put another in its
 // place since. A second call does nothing, nor does one on nil.
 func (o *Output) Remove() error {
-	if o == nil {
-		return nil
-	}
 	changing.Lock()
 	defer changing.Unlock()
-	if o.removed || !o.own.open() {
+	return o.remove()
+}
+
+func (o *Output) remove() error {
+	if o == nil || o.removed || !o.own.open() {
 		return nil
 	}
 	o.removed = true

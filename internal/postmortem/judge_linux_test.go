@@ -111,6 +111,10 @@ func ramp(to uint64, at func(p *point, n uint64)) []point {
 
 func heapTo(to uint64) []point { return ramp(to, func(p *point, n uint64) { p.heap = n }) }
 
+func withOutput(o blackbox.CrashOutput) func(*blackbox.Story) {
+	return func(s *blackbox.Story) { s.CrashOutput = o }
+}
+
 func onNode(s *blackbox.Story) { s.Node = "node" }
 
 func TestJudge(t *testing.T) {
@@ -150,6 +154,10 @@ func TestJudge(t *testing.T) {
 		{name: "counter rose", points: flat20, facts: Facts{OOMKills: cgroupstat.Of(1)}, kind: OOMSuspected, bucket: "go_heap", says: "rose by 1"},
 		{name: "counter of a new cgroup", points: flat20, facts: Facts{OOMKills: cgroupstat.Of(0)}, kind: Unknown, bucket: "go_heap", says: "far"},
 		{name: "a box that cannot be read", story: func(s *blackbox.Story) { *s = blackbox.Story{} }, kind: Unknown, says: "cannot be read"},
+		{name: "our crash output", points: flat20, story: withOutput(blackbox.OurCrashOutput), kind: Unknown, says: "no Stop and no last words of the Go runtime"},
+		{name: "the application's crash output", points: flat20, story: withOutput(blackbox.ApplicationsOutput), kind: Unknown, says: "a crash output of its own"},
+		{name: "no crash output", points: flat20, story: withOutput(blackbox.NoCrashOutput), kind: Unknown, says: "no more than a panic here, os.Exit"},
+		{name: "no crash output at the limit", points: heapTo(252), facts: Facts{BootID: "this boot"}, story: withOutput(blackbox.NoCrashOutput), kind: OOMSuspected, says: "which had no file to go to, and the machine is the same boot"},
 		{name: "no sample", kind: Unknown, says: "ended without a word; there is no sample"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -47,6 +47,7 @@ func (e *Exit) verdict(s *blackbox.Story, f Facts, c curve) {
 		because(Unknown, "its black box cannot be read")
 		return
 	}
+	words := lastWords(s)
 	booted := f.BootID != "" && s.BootID != "" // both are known
 	elsewhere := booted && f.BootID != s.BootID
 	switch {
@@ -54,13 +55,13 @@ func (e *Exit) verdict(s *blackbox.Story, f Facts, c curve) {
 		because(Killed, "the machine was started again: its boot id is another one")
 		return
 	case elsewhere && s.Node != "" && f.Node != "":
-		because("", "no Stop, no last words of the Go runtime; it ran on another machine, %s", s.Node)
+		because("", "no Stop, %s; it ran on another machine, %s", words, s.Node)
 	case elsewhere:
-		because("", "no Stop, no last words of the Go runtime; it ran on another machine, or this one was started again: the boot id is another one, and which node it was is not known")
+		because("", "no Stop, %s; it ran on another machine, or this one was started again: the boot id is another one, and which node it was is not known", words)
 	case booted:
-		because("", "no Stop, no last words of the Go runtime, and the machine is the same boot")
+		because("", "no Stop, %s, and the machine is the same boot", words)
 	default:
-		because("", "no Stop and no last words of the Go runtime")
+		because("", "no Stop and %s", words)
 	}
 	if code := f.ExitCode; code != nil && *code != 137 && *code != -9 {
 		because(Unknown, "the exit code %d is not that of SIGKILL: the program ended itself", *code)
@@ -81,7 +82,27 @@ func (e *Exit) verdict(s *blackbox.Story, f Facts, c curve) {
 		because(Killed, "the exit code %d is that of SIGKILL", *f.ExitCode)
 		return
 	}
-	because(Unknown, "SIGKILL from outside leaves no more than os.Exit or a return from main without Stop; the container's last exit code tells: 137 is SIGKILL")
+	because(Unknown, "SIGKILL from outside leaves no more than %s; the container's last exit code tells: 137 is SIGKILL", noMore(s))
+}
+
+// lastWords says that there are none, and whether there could have been.
+func lastWords(s *blackbox.Story) string {
+	switch s.CrashOutput {
+	case blackbox.ApplicationsOutput:
+		return "no last words here: the application has a crash output of its own"
+	case blackbox.NoCrashOutput:
+		return "no last words, which had no file to go to"
+	}
+	return "no last words of the Go runtime"
+}
+
+// noMore is what leaves nothing.
+func noMore(s *blackbox.Story) string {
+	switch s.CrashOutput {
+	case blackbox.ApplicationsOutput, blackbox.NoCrashOutput:
+		return "a panic here, os.Exit or a return from main without Stop"
+	}
+	return "os.Exit or a return from main without Stop"
 }
 
 // atTheLimit gives the reasons to think that the limit was reached.

@@ -92,6 +92,17 @@ func parse(args []string, usage io.Writer) (options, error) {
 	return o, nil
 }
 
+// lastEnded is the last run whose end is known, and where none is the last.
+// In a copy of the volume of a running pod the newest run is the one that lives.
+func lastEnded(runs []past) int {
+	for i := len(runs) - 1; i >= 0; i-- {
+		if runs[i].ended() {
+			return i
+		}
+	}
+	return len(runs) - 1
+}
+
 func tell(o options, out io.Writer) error {
 	runs, err := load(o.dir, o.exitCode)
 	if err != nil {
@@ -103,10 +114,17 @@ func tell(o options, out io.Writer) error {
 		}
 		return nil
 	}
+	if o.run == "" {
+		last := lastEnded(runs)
+		runs[last].tell(out, o)
+		for i := last + 1; i < len(runs); i++ {
+			fmt.Fprintf(out, "\nA newer run, %s, has no end here yet: it lives, or nobody has told its end. -run selects it.\n", runs[i].exit.Run)
+		}
+		return nil
+	}
 	for i := range runs {
-		r := &runs[len(runs)-1-i]
-		if o.run == "" || o.run == r.exit.Run {
-			r.tell(out, o)
+		if o.run == runs[i].exit.Run {
+			runs[i].tell(out, o)
 			return nil
 		}
 	}

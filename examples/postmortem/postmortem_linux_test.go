@@ -189,3 +189,71 @@ func TestWrongUse(t *testing.T) {
 		}
 	}
 }
+
+// The volume of a pod that runs again has the box of the life after.
+func TestNewestRunThatLives(t *testing.T) {
+	dir := volume(t, 60*mebi)
+	const living = "20261123T120500.000Z-p1-0a1b2c3e"
+	b := blackbox.New(blackbox.Options{
+		Dir: dir, Bytes: blackbox.MinBytes, Fault: func(error) {},
+		Header: blackbox.Header{Run: living, Start: noon.Add(5 * time.Minute), PID: 1, BootID: "boot", Program: "shop"},
+	})
+	if err := b.Open(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = b.Close(noon, false) }()
+	// No end is known of either.
+	if got := told(t, 0, dir); !strings.Contains(got, "run       "+living) || strings.Contains(got, "newer") {
+		t.Errorf("%s", got)
+	}
+	verdict, err := json.Marshal(postmortem.Exit{Kind: postmortem.OOMSuspected, Summary: "out of memory", Run: theRun, Time: noon})
+	if err == nil {
+		err = os.WriteFile(filepath.Join(dir, "exit-"+theRun+".json"), verdict, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := told(t, 0, dir)
+	if !strings.HasPrefix(got, "oom_suspected: ") || !strings.Contains(got, "A newer run, "+living+", has no end here yet") {
+		t.Errorf("%s", got)
+	}
+	if got := told(t, 0, "-exit-code", "137", dir); !strings.Contains(got, "run       "+theRun) {
+		t.Errorf("%s", got)
+	}
+	if got := told(t, 0, "-run", living, dir); !strings.Contains(got, "run       "+living) || strings.Contains(got, "newer") {
+		t.Errorf("%s", got)
+	}
+}
+
+// Two ends that leave the same in the volume are told apart by the exit code
+// alone, which only the parent learns.
+func TestExitCodeTellsTheSameTracesApart(t *testing.T) {
+	for code, want := range map[string]struct{ kind, says string }{
+		"":    {"unknown: ", "137 is SIGKILL"},
+		"137": {"killed: ", "the exit code 137 is that of SIGKILL"},
+		"0":   {"unknown: ", "the exit code 0 is not that of SIGKILL: the program ended itself"},
+		"1":   {"unknown: ", "the exit code 1 is not that of SIGKILL: the program ended itself"},
+	} {
+		args := []string{volume(t, 60*mebi)}
+		if code != "" {
+			args = append([]string{"-exit-code", code}, args...)
+		}
+		if got := told(t, 0, args...); !strings.HasPrefix(got, want.kind) || !strings.Contains(got, want.says) {
+			t.Errorf("%q: %s", code, got)
+		}
+	}
+}
+
+// Of a crash output of any size no more is read than tells the end.
+func TestHugeCrashOutput(t *testing.T) {
+	dir := volume(t, 60*mebi)
+	text := "panic: no such shop\n\ngoroutine 7 [running]:\nmain.open(...)\n\t/src/shop/open.go:12 +0x1f\n" + strings.Repeat("\ngoroutine 8 [running]:\n", 200_000)
+	path := filepath.Join(dir, "crash-"+theRun+".txt")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	report, shown, err := readCrash(path)
+	if err != nil || report.Message != "no such shop" || !report.Truncated || report.Bytes >= int64(len(text)) || strings.Count(shown, "\n") >= crashLines {
+		t.Errorf("%+v, %q, %v", report, shown, err)
+	}
+}

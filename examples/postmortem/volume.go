@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -19,6 +20,7 @@ import (
 type past struct {
 	exit  postmortem.Exit
 	story *blackbox.Story // nil: no box that can be read
+	told  bool            // the next start has written a verdict
 	crash string          // the first lines of the runtime's last words
 	dumps []heapdump.Dump
 	// missing says what could not be read.
@@ -67,13 +69,12 @@ func loadRun(f blackbox.Files, dumps []heapdump.Dump, exitCode *int) past {
 	}
 	// The verdict that was written knew the machine; a new one is made where
 	// there is none, or where there is something new to judge by.
-	told := false
 	if f.Exit != "" {
 		err := readExit(f.Exit, &p.exit)
-		told = err == nil
+		p.told = err == nil
 		lacks(err)
 	}
-	if !told || exitCode != nil && p.story != nil {
+	if !p.told || exitCode != nil && p.story != nil {
 		story := blackbox.Story{Header: blackbox.Header{Run: f.Run}}
 		if p.story != nil {
 			story = *p.story
@@ -81,6 +82,11 @@ func loadRun(f blackbox.Files, dumps []heapdump.Dump, exitCode *int) past {
 		p.exit = postmortem.Judge(&story, facts)
 	}
 	return p
+}
+
+// ended tells whether it is known that the run is over.
+func (p *past) ended() bool {
+	return p.told || p.crash != "" || p.story != nil && (!p.story.Stopped.IsZero() || !p.story.Panicked.IsZero())
 }
 
 func readBox(path string) (_ *blackbox.Story, err error) {
@@ -110,16 +116,18 @@ func readExit(path string, e *postmortem.Exit) error {
 // crashLines is how much of the runtime's last words is shown.
 const crashLines = 12
 
-func readCrash(path string) (*crash.Report, string, error) {
-	text, err := os.ReadFile(path)
+func readCrash(path string) (_ *crash.Report, _ string, err error) {
+	f, err := os.Open(path)
 	if err != nil {
 		return nil, "", err
 	}
-	report, ok, err := crash.Parse(strings.NewReader(string(text)))
+	defer func() { err = errors.Join(err, f.Close()) }()
+	var text strings.Builder
+	report, ok, err := crash.Parse(io.TeeReader(f, &text)) // It reads up to a bound.
 	if err != nil || !ok {
 		return nil, "", err
 	}
-	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
+	lines := strings.Split(strings.TrimSpace(text.String()), "\n")
 	return &report, strings.Join(lines[:min(len(lines), crashLines)], "\n"), nil
 }
 

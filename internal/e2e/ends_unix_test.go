@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/memguard-dev/go-memguard/internal/blackbox"
 	"github.com/memguard-dev/go-memguard/internal/kerneltest"
 	"github.com/memguard-dev/go-memguard/internal/postmortem"
 )
@@ -33,11 +34,12 @@ func TestKernelEndsAreToldApart(t *testing.T) {
 		says string
 	}{
 		{"SIGTERM and Stop", args("idle"), signal(syscall.SIGTERM), postmortem.Clean, "Stop"},
-		{"SIGKILL from outside", args("idle"), signal(syscall.SIGKILL), postmortem.Unknown, "137 is SIGKILL"},
+		// These two leave the same; see TestKernelExitCodeTellsTheSameApart.
+		{"SIGKILL from outside", args("idle"), signal(syscall.SIGKILL), postmortem.Unknown, sameTraces},
 		{"panic", args("die -how panic -after 100ms"), nil, postmortem.Crash, "nil pointer dereference"},
 		{"fatal error", args("die -how fatal -after 100ms"), nil, postmortem.Crash, "concurrent map access"},
 		{"stack overflow", args("die -how stack -after 100ms"), nil, postmortem.Crash, "stack overflow"},
-		{"os.Exit without Stop", args("die -how exit -after 100ms"), nil, postmortem.Unknown, "os.Exit"},
+		{"os.Exit without Stop", args("die -how exit -after 100ms"), nil, postmortem.Unknown, sameTraces},
 		{"out of memory", args("leak -rate 200MiB"), nil, postmortem.OOMSuspected, "cannot reclaim"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -53,6 +55,52 @@ func TestKernelEndsAreToldApart(t *testing.T) {
 				v.wait("its end")
 				told(t, v.restart(), c.kind, c.says)
 			}
+		})
+	}
+}
+
+// sameTraces is said of ends that the volume cannot tell apart.
+const sameTraces = "SIGKILL from outside leaves no more than os.Exit or a return from main without Stop"
+
+// TestKernelExitCodeTellsTheSameApart has what the parent saw tell SIGKILL from
+// os.Exit: nothing in the process could, for os.Exit runs no hook of a library,
+// and the kernel gives back the lock of the box at either.
+func TestKernelExitCodeTellsTheSameApart(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		args []string
+		kill bool
+		kind postmortem.Kind
+		says string
+	}{
+		{"SIGKILL", args("idle"), true, postmortem.Killed, "the exit code 137 is that of SIGKILL"},
+		{"os.Exit", args("die -how exit -after 100ms"), false, postmortem.Unknown, "the exit code 3 is not that of SIGKILL: the program ended itself"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			v := startVictim(t, kerneltest.NewGroup(t, 1<<30), nil, c.args...)
+			until(t, "the first samples", func() bool { return strings.Contains(v.stdout.String(), "ready") })
+			if c.kill {
+				if err := v.cmd.Process.Kill(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			v.wait("its end")
+			code := v.cmd.ProcessState.ExitCode()
+			if v.killedBySIGKILL() {
+				code = 137 // As a container runtime says it.
+			}
+			before := v.restart()
+			told(t, before, postmortem.Unknown, sameTraces)
+			f, err := os.Open(before.Box)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer f.Close()
+			story, err := blackbox.Read(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			told(t, postmortem.Judge(&story, postmortem.Facts{ExitCode: &code}), c.kind, c.says)
 		})
 	}
 }

@@ -37,7 +37,7 @@ type Box struct {
 	head       [pageBytes]byte
 	generation uint64
 	dirty      func(slot int)
-	low, high  int // slots that the file lacks: from low to before high
+	lacking    [spans]slots // of each span of the ring
 	stale      bool
 	create     func(Options) (target, error)
 	target     target // nil: none
@@ -59,8 +59,7 @@ func New(o Options) *Box {
 	}
 	b.state.Store(&State{})
 	b.opt.Header.encode(page(b.head[:headerBytes]))
-	b.dirty = func(slot int) { b.low, b.high = min(b.low, slot), max(b.high, slot+1) }
-	b.clear()
+	b.dirty = func(slot int) { b.lacking[b.ring.spanOf(slot)].add(slot) }
 	return b
 }
 
@@ -157,14 +156,27 @@ func (b *Box) drain() {
 		b.ring.add(r, b.dirty)
 		b.queue.pop()
 	}
-	if b.low >= b.high {
-		return
+	for i := range b.lacking {
+		if l := b.lacking[i]; l.some() {
+			b.told(b.write(b.ring.image[l.low*recordBytes:l.high*recordBytes], int64(pageBytes+l.low*recordBytes)))
+		}
 	}
-	b.told(b.write(b.ring.image[b.low*recordBytes:b.high*recordBytes], int64(pageBytes+b.low*recordBytes)))
 	b.clear()
 }
 
-func (b *Box) clear() { b.low, b.high = len(b.ring.image)/recordBytes, 0 }
+func (b *Box) clear() { b.lacking = [spans]slots{} }
+
+// slots are those that the file lacks: from low to before high.
+type slots struct{ low, high int }
+
+func (s *slots) some() bool { return s.high > 0 }
+
+func (s *slots) add(slot int) {
+	if !s.some() {
+		s.low = slot
+	}
+	s.low, s.high = min(s.low, slot), max(s.high, slot+1)
+}
 
 // encodeState writes the state into the place that is not the last one's.
 func (b *Box) encodeState(state *State) {

@@ -11,6 +11,21 @@ type ring struct {
 	events   span
 }
 
+// spans is how many parts the slots have: events, outlines, in full.
+const spans = 1 + len(ring{}.outlines) + 1
+
+// spanOf numbers the part that a slot is in. What changes at once in two of
+// them is far apart.
+func (r *ring) spanOf(slot int) int {
+	switch {
+	case slot < eventSlots:
+		return 0
+	case slot >= r.full.first:
+		return spans - 1
+	}
+	return 1 + (slot-eventSlots)/r.outlines[0].n
+}
+
 // span is a part of the slots that is written round and round.
 type span struct{ first, n, next int }
 

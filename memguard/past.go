@@ -54,6 +54,7 @@ func (a *asked) begin(token string) {
 func (f *flight) judge(d *blackbox.Dead, store *heapdump.Store) (_ postmortem.Exit, asked string, _ error) {
 	story, err := d.Story()
 	errs := []error{err}
+	story.Run = d.Run // Also where the rest cannot be read.
 	facts := postmortem.Facts{BootID: f.header.BootID, Node: f.header.Node, OOMKills: f.kills, Box: d.Path}
 	dumps, err := store.OfRun(d.Run)
 	for _, dump := range dumps {

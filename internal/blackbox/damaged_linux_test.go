@@ -73,6 +73,25 @@ func TestReadWhatWasRecorded(t *testing.T) {
 	}
 }
 
+// What was in force before there was a file is in it from the first moment.
+func TestOpenWritesTheState(t *testing.T) {
+	dir := t.TempDir()
+	run := NewRun(time.Now(), 1)
+	b := New(Options{Header: Header{Run: run, Start: time.Now()}, Bytes: MinBytes, Fault: func(error) {}})
+	b.SetState(State{Limit: cgroupstat.Of(1 << 20), Basis: "usage"})
+	if err := b.OpenIn(dir); err != nil {
+		t.Fatal(err)
+	}
+	defer b.target.Close()
+	text, err := os.ReadFile(filepath.Join(dir, boxPrefix+run+boxSuffix))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s, err := parse(text); err != nil || s.Limit.Or(0) != 1<<20 || s.Basis != "usage" || s.Torn != 0 {
+		t.Errorf("%+v, %v", s.State, err)
+	}
+}
+
 // Whatever is cut off or flipped, it is an error or a story, and a story never
 // has a record that was not written so.
 func TestReadDamaged(t *testing.T) {

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/memguard-dev/go-memguard/internal/kerneltest"
 )
 
 const childEnv = "BLACKBOX_TEST_CHILD"
@@ -102,55 +104,55 @@ func find(t *testing.T, dir string) []*Dead {
 	return dead
 }
 
-// volumes are the file systems that dumps lie on; those that this machine
-// cannot mount are left out.
-func volumes(t *testing.T) map[string]string {
-	t.Helper()
-	dirs := map[string]string{"temporary directory": t.TempDir()}
-	mount := func(name, source, kind, data string) {
-		dir := t.TempDir()
-		if err := unix.Mount(source, dir, kind, 0, data); err != nil {
-			t.Logf("%s is left out: %v", name, err)
-			return
-		}
-		t.Cleanup(func() { _ = unix.Unmount(dir, unix.MNT_DETACH) })
-		dirs[name] = dir
-	}
-	mount("tmpfs", "tmpfs", "tmpfs", "size=16m")
-	base := t.TempDir()
-	if err := unix.Mount("tmpfs", base, "tmpfs", 0, "size=16m"); err == nil {
-		t.Cleanup(func() { _ = unix.Unmount(base, unix.MNT_DETACH) })
+// volumes are the file systems that dumps lie on. Each makes one, or ends the
+// test where this machine cannot mount it.
+var volumes = map[string]func(t *testing.T) string{
+	"temporary directory": func(t *testing.T) string { return t.TempDir() },
+	"tmpfs":               func(t *testing.T) string { return mount(t, "tmpfs", "size=16m") },
+	"overlay": func(t *testing.T) string {
+		base := mount(t, "tmpfs", "size=16m")
 		for _, d := range []string{"lower", "upper", "work"} {
 			if err := os.Mkdir(filepath.Join(base, d), 0o700); err != nil {
 				t.Fatal(err)
 			}
 		}
-		mount("overlay", "overlay", "overlay", fmt.Sprintf("lowerdir=%s/lower,upperdir=%s/upper,workdir=%s/work", base, base, base))
+		return mount(t, "overlay", fmt.Sprintf("lowerdir=%s/lower,upperdir=%s/upper,workdir=%s/work", base, base, base))
+	},
+	"ext4": func(t *testing.T) string { return mountImage(t, "ext4") },
+	"xfs":  func(t *testing.T) string { return mountImage(t, "xfs") },
+}
+
+func mount(t *testing.T, kind, data string) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := unix.Mount(kind, dir, kind, 0, data); err != nil {
+		kerneltest.Missing(t, "mount -t %s: %v", kind, err)
 	}
-	for _, kind := range []string{"ext4", "xfs"} {
-		image, dir := filepath.Join(t.TempDir(), "disk"), t.TempDir()
-		if err := errors.Join(os.WriteFile(image, nil, 0o600), os.Truncate(image, 320<<20)); err != nil {
-			t.Fatal(err)
-		}
-		out, err := exec.Command("mkfs."+kind, "-q", image).CombinedOutput()
-		if err == nil {
-			out, err = exec.Command("mount", "-o", "loop", image, dir).CombinedOutput()
-		}
-		if err != nil {
-			t.Logf("%s is left out: %v %s", kind, err, out)
-			continue
-		}
-		t.Cleanup(func() { _ = unix.Unmount(dir, unix.MNT_DETACH) })
-		dirs[kind] = dir
+	t.Cleanup(func() { _ = unix.Unmount(dir, unix.MNT_DETACH) })
+	return dir
+}
+
+func mountImage(t *testing.T, kind string) string {
+	t.Helper()
+	image, dir := filepath.Join(t.TempDir(), "disk"), t.TempDir()
+	if err := errors.Join(os.WriteFile(image, nil, 0o600), os.Truncate(image, 320<<20)); err != nil {
+		t.Fatal(err)
 	}
-	return dirs
+	for _, command := range [][]string{{"mkfs." + kind, "-q", image}, {"mount", "-o", "loop", image, dir}} {
+		if out, err := exec.Command(command[0], command[1:]...).CombinedOutput(); err != nil {
+			kerneltest.Missing(t, "%v: %v: %s", command, err, out)
+		}
+	}
+	t.Cleanup(func() { _ = unix.Unmount(dir, unix.MNT_DETACH) })
+	return dir
 }
 
 // A process is killed in the middle of recording; the next one finds its box,
 // once, with all but the last instant.
 func TestBoxSurvivesSIGKILL(t *testing.T) {
-	for name, dir := range volumes(t) {
+	for name, volume := range volumes {
 		t.Run(name, func(t *testing.T) {
+			dir := volume(t)
 			kill := startChild(t, dir)
 			if dead := find(t, dir); len(dead) != 0 {
 				t.Fatalf("found the box of a living process: %+v", dead)
@@ -223,9 +225,13 @@ func TestPlantedFiles(t *testing.T) {
 	dir := t.TempDir()
 	plant := func(suffix string) string { return filepath.Join(dir, boxPrefix+NewRun(time.Now(), 1)+suffix) }
 	garbage := plant(boxSuffix)
+	tooShort, tooLong := plant(boxSuffix), plant(boxSuffix)
+	whole := realBox(t, 1)
 	elsewhere := filepath.Join(t.TempDir(), "elsewhere")
 	err := errors.Join(
 		os.WriteFile(garbage, []byte("garbage"), 0o600),
+		os.WriteFile(tooShort, whole[:pageBytes-1], 0o600),
+		os.WriteFile(tooLong, whole, 0o600), os.Truncate(tooLong, MaxBytes+1),
 		os.WriteFile(elsewhere, realBox(t, 1), 0o600),
 		os.Symlink(elsewhere, plant(boxSuffix)),
 		unix.Mkfifo(plant(boxSuffix), 0o600),
@@ -246,18 +252,16 @@ func TestPlantedFiles(t *testing.T) {
 	for _, d := range dead {
 		_ = d.Close()
 	}
-	if _, err := os.Stat(strings.TrimSuffix(garbage, boxSuffix) + badSuffix); err != nil {
-		t.Errorf("not set aside: %v", err)
+	for _, path := range []string{garbage, tooShort, tooLong} {
+		if _, err := os.Stat(strings.TrimSuffix(path, boxSuffix) + badSuffix); err != nil {
+			t.Errorf("not set aside: %v", err)
+		}
 	}
 }
 
 // A volume that is full, or taken away, costs the file and not the records.
 func TestFallsBackToMemory(t *testing.T) {
-	dir := t.TempDir()
-	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=128k"); err != nil {
-		t.Skip("cannot mount a tmpfs: ", err)
-	}
-	t.Cleanup(func() { _ = unix.Unmount(dir, unix.MNT_DETACH) })
+	dir := mount(t, "tmpfs", "size=128k")
 	b := New(Options{Dir: dir, Header: Header{Run: NewRun(time.Now(), 1), Start: time.Now()}, Bytes: DefaultBytes, Fault: func(err error) {
 		if err != nil {
 			t.Error(err)

@@ -124,12 +124,16 @@ func (v volume) take(run string, accept func(*Header) bool) (_ *Dead, err error)
 	}()
 	var head [headerBytes]byte
 	h, damaged := Header{}, error(nil)
-	if _, err := f.ReadAt(head[:], 0); err == nil {
-		h, damaged = parseHeader(head[:])
-	} else if errors.Is(err, io.EOF) {
-		damaged = fmt.Errorf("%w: too short", ErrFormat)
-	} else {
+	info, err := f.Stat()
+	if err != nil {
 		return nil, err
+	}
+	if n := info.Size(); n < pageBytes || n > MaxBytes {
+		damaged = fmt.Errorf("%w: %d bytes", ErrFormat, n)
+	} else if _, err := f.ReadAt(head[:], 0); err != nil {
+		return nil, err
+	} else {
+		h, damaged = parseHeader(head[:])
 	}
 	if damaged == nil && (h.Run != run || !accept(&h)) {
 		return nil, nil

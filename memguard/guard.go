@@ -51,8 +51,9 @@ type Guard struct {
 // stopTimeout bounds Stop where a volume or a log handler hangs.
 const stopTimeout = 5 * time.Second
 
-// ErrStopTimeout is returned by Stop when a dump or a log handler still hangs
-// after five seconds; it ends by itself once the volume or handler answers.
+// ErrStopTimeout is returned by Stop when a dump, the black box or a log handler
+// still hangs after five seconds; it ends by itself once the volume or handler
+// answers. Where only the handler hangs the exit is marked as clean.
 var ErrStopTimeout = errors.New("memguard: stop: a dump or log record did not end within 5s")
 
 // Stop ends the watch: it waits for what is running, restores GOMEMLIMIT and

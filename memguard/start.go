@@ -24,6 +24,10 @@ var running struct {
 // another system, or where the cgroup cannot be read, the guard does what it
 // can and its log record says what it cannot.
 //
+// It waits two seconds, at most, for the volume of the dump directory. One that
+// takes longer costs this run its dumps; the black box and how the process
+// before ended come when it answers.
+//
 // There is one guard in a process: a second Start returns the running one and
 // ErrAlreadyStarted.
 func Start(opts ...Option) (*Guard, error) {

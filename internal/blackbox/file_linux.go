@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Supported: this system has black boxes.
+// Supported tells whether this system has black boxes.
 const Supported = true
 
 // fileMode: what a program's memory does is its user's business.

@@ -7,7 +7,7 @@ import (
 	"fmt"
 )
 
-// Supported: this system has black boxes.
+// Supported tells whether this system has black boxes.
 const Supported = false
 
 func createFile(Options) (target, error) {

@@ -74,9 +74,9 @@ func isCount(text string) bool { return text != "" && strings.Trim(text, "012345
 // the smallest nodes included.
 const nodeShare = 0.5
 
-// recognise names the number that the downward API gives for lack of a limit.
+// recognize names the number that the downward API gives for lack of a limit.
 // A container that has one shows it in its cgroup.
-func (l supplied) recognise(cgroup cgroupstat.Limit, visible bool, machine cgroupstat.Value) Limit {
+func (l supplied) recognize(cgroup cgroupstat.Limit, visible bool, machine cgroupstat.Value) Limit {
 	n, _ := l.Bytes.Get()
 	all, known := machine.Get()
 	if l.count && visible && cgroup.Bytes.IsZero() && known && float64(n) >= nodeShare*float64(all) {

@@ -71,7 +71,7 @@ func TestPodInfoOverEnvironmentAndLastGoodKept(t *testing.T) {
 }
 
 // The downward API gives the node's memory for a container without a limit.
-func TestNodeAllocatableIsRecognised(t *testing.T) {
+func TestNodeAllocatableIsRecognized(t *testing.T) {
 	const machine = 8 << 30
 	none, some := cgroupstat.Limit{}, cgroupstat.Limit{Bytes: cgroupstat.Of(1 << 30)}
 	for name, c := range map[string]struct {
@@ -89,7 +89,7 @@ func TestNodeAllocatableIsRecognised(t *testing.T) {
 		"no cgroup to be seen":      {7_500_000_000, true, none, false, LimitPodInfo},
 	} {
 		l := supplied{Limit{Bytes: cgroupstat.Of(c.bytes), Source: LimitPodInfo}, c.count}
-		if got := l.recognise(c.cgroup, c.visible, cgroupstat.Of(machine)); got.Source != c.want || got.Bytes != l.Bytes {
+		if got := l.recognize(c.cgroup, c.visible, cgroupstat.Of(machine)); got.Source != c.want || got.Bytes != l.Bytes {
 			t.Errorf("%s: %+v, want %s", name, got, c.want)
 		}
 	}

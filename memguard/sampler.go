@@ -249,7 +249,7 @@ func (s *sampler) follow() {
 }
 
 func (s *sampler) suppliedLimit() Limit {
-	return s.targets.supplied.recognise(s.source.limits.Max, s.source.cgroup != nil, s.source.machine)
+	return s.targets.supplied.recognize(s.source.limits.Max, s.source.cgroup != nil, s.source.machine)
 }
 
 // aim takes up new targets. What was seen of another basis counts no more.

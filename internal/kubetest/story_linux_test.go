@@ -3,7 +3,6 @@ package kubetest
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"os"
 	"os/exec"
 	"path"
@@ -50,7 +49,7 @@ func TestKernelPodStory(t *testing.T) {
 
 	// kubectl annotate pod … memguard.dev/threshold=30% --overwrite
 	p.podinfo.annotate(map[string]string{"memguard.dev/threshold": "30%"})
-	dumped := p.wait("a dump at the new threshold", heapdump.Fresh, "30%")
+	dumped := p.wait("a dump at the new threshold", "30%")
 	want := identity.Identity{Namespace: "shop", Workload: "shop", Pod: p.name, Container: "app", Node: "node-1"}
 	if got := identityOf(t, dumped); got != want {
 		t.Errorf("the manifest is of %+v, want %+v", got, want)
@@ -63,7 +62,7 @@ func TestKernelPodStory(t *testing.T) {
 	// kubectl annotate pod … memguard.dev/dump=now-1
 	asked := map[string]string{"memguard.dev/threshold": "90%", "memguard.dev/basis": "usage", "memguard.dev/dump": "now-1"}
 	p.podinfo.annotate(asked)
-	p.wait("the dump that was asked for", heapdump.Fresh, "now-1")
+	p.wait("the dump that was asked for", "now-1")
 	app.WaitOutput(t, `"basis":"usage"`)
 	asked["other"] = "changes nothing"
 	p.podinfo.annotate(asked)
@@ -131,7 +130,7 @@ func TestKernelPodStory(t *testing.T) {
 // collectAgain ships the same volume to a directory with a Job's collector,
 // twice, and finds the line of code in it.
 func (p *pod) collectAgain(t *testing.T) {
-	tree := shared(t, 0o777)
+	tree := shared(t)
 	for range 2 {
 		job := p.collector([]string{
 			"MEMGUARD_COLLECT_ONCE=true", "MEMGUARD_COLLECT_SETTLE=0s", "MEMGUARD_COLLECT_BUCKET=file:///bucket?no_tmp_dir=true",
@@ -181,12 +180,12 @@ func (p *pod) manifests(stage heapdump.Stage) []heapdump.Manifest {
 	return list
 }
 
-// wait waits for a dump with a word in its reason.
-func (p *pod) wait(what string, stage heapdump.Stage, word string) heapdump.Manifest {
+// wait waits for a fresh dump with a word in its reason.
+func (p *pod) wait(what, word string) heapdump.Manifest {
 	p.t.Helper()
 	var found heapdump.Manifest
 	until(p.t, what, func() bool {
-		for _, m := range p.manifests(stage) {
+		for _, m := range p.manifests(heapdump.Fresh) {
 			if strings.Contains(m.Reason, word) {
 				found = m
 				return true
@@ -272,5 +271,5 @@ func (p *pod) nothingDoubled(b *bucket) {
 			p.t.Errorf("%s: %v, %+v", key, err, found)
 		}
 	}
-	p.t.Log(fmt.Sprintf("%d objects, such as %s", len(b.objects("fleet/", "")), keys[len(keys)-1]))
+	p.t.Logf("%d objects, such as %s", len(b.objects("fleet/", "")), keys[len(keys)-1])
 }

@@ -26,7 +26,7 @@ type downwardAPI struct {
 
 func newDownwardAPI(t testing.TB, files map[string]string) *downwardAPI {
 	t.Helper()
-	d := &downwardAPI{t: t, dir: shared(t, 0o777), now: map[string]string{}}
+	d := &downwardAPI{t: t, dir: shared(t), now: map[string]string{}}
 	d.set(files)
 	return d
 }
@@ -81,11 +81,12 @@ func (d *downwardAPI) swap() error {
 	return os.RemoveAll(filepath.Join(d.dir, before))
 }
 
-// shared is a directory that a container's user can reach.
-func shared(t testing.TB, mode os.FileMode) string {
+// shared is a directory as an emptyDir is: anybody may write, and a container's
+// user can reach it.
+func shared(t testing.TB) string {
 	t.Helper()
 	dir := t.TempDir()
-	if err := os.Chmod(dir, mode); err != nil {
+	if err := os.Chmod(dir, 0o777); err != nil {
 		t.Fatal(err)
 	}
 	for parent := filepath.Dir(dir); len(parent) > len(os.TempDir()); parent = filepath.Dir(parent) {

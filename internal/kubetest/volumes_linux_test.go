@@ -39,14 +39,14 @@ func TestKernelVolumes(t *testing.T) {
 	dumped := func(t *testing.T, c *kerneltest.Container, dir string) {
 		t.Helper()
 		p := &pod{t: t, dumps: dir}
-		m := p.wait("a dump", heapdump.Fresh, "40%")
+		m := p.wait("a dump", "40%")
 		if id := identityOf(t, m); id.Pod != "shop-0" || id.Workload != "shop" || id.Container != "app" {
 			t.Errorf("the manifest is of %+v", id)
 		}
 		stop(t, c)
 	}
 	t.Run("of fsGroup", func(t *testing.T) {
-		dir := shared(t, 0o777)
+		dir := shared(t)
 		if err := os.Chown(dir, 0, group); err != nil {
 			t.Fatal(err)
 		}
@@ -62,7 +62,7 @@ func TestKernelVolumes(t *testing.T) {
 		}
 	})
 	t.Run("subPath", func(t *testing.T) {
-		dir := shared(t, 0o777)
+		dir := shared(t)
 		sub := filepath.Join(dir, "app")
 		if err := os.Mkdir(sub, 0o700); err != nil {
 			t.Fatal(err)
@@ -73,7 +73,7 @@ func TestKernelVolumes(t *testing.T) {
 		dumped(t, start(t, "app", filled, nil, nil, kerneltest.Mount{Source: sub, Target: "/dumps"}), sub)
 	})
 	t.Run("in memory", func(t *testing.T) {
-		dir := shared(t, 0o777)
+		dir := shared(t)
 		if err := unix.Mount("dumps", dir, "tmpfs", 0, "size=32m,mode=777"); err != nil {
 			kerneltest.Missing(t, "tmpfs: %v", err)
 		}
@@ -87,7 +87,7 @@ func TestKernelVolumes(t *testing.T) {
 		dumped(t, c, dir)
 	})
 	for name, mounts := range map[string][]kerneltest.Mount{
-		"read-only": {{Source: shared(t, 0o777), Target: "/dumps", ReadOnly: true}},
+		"read-only": {{Source: shared(t), Target: "/dumps", ReadOnly: true}},
 		"missing":   nil,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -103,7 +103,7 @@ func TestKernelVolumes(t *testing.T) {
 // Both containers of a pod are PID 1 of their own, in one volume: each finds
 // its own past, whichever was killed last.
 func TestKernelContainersShareAVolume(t *testing.T) {
-	dir := shared(t, 0o777)
+	dir := shared(t)
 	mount := kerneltest.Mount{Source: dir, Target: "/dumps"}
 	both := map[string]*kerneltest.Container{}
 	for _, name := range []string{"app", "worker"} {
@@ -159,7 +159,7 @@ func TestStaysBelowTheSizeLimit(t *testing.T) {
 	for i := range 6 {
 		token := "number " + strconv.Itoa(i)
 		p.podinfo.annotate(map[string]string{"memguard.dev/dump": token})
-		p.wait(token, heapdump.Fresh, token)
+		p.wait(token, token)
 		used := p.used()
 		most, removed = max(most, used), removed || p.count("number 0") == 0
 	}

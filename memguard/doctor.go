@@ -33,7 +33,7 @@ type doctor struct {
 	fewest    uint64 // bytes of the machine's dentries
 	surveyed  time.Duration
 	diagnosed time.Duration
-	told      map[diagnose.Code]time.Duration
+	told      map[telling]time.Duration
 	latest    atomic.Pointer[assessment]
 }
 
@@ -78,7 +78,7 @@ const (
 func newDoctor(g *Guard) *doctor {
 	return &doctor{
 		guard: g, seen: make(chan observed, 16), history: history.New(fullEvery),
-		diagnose: new(diagnose.Doctor).Diagnose, told: map[diagnose.Code]time.Duration{},
+		diagnose: new(diagnose.Doctor).Diagnose, told: map[telling]time.Duration{},
 		fewest: math.MaxUint64,
 	}
 }
@@ -135,12 +135,17 @@ func (d *doctor) take(o *observed) {
 		seen.BPF = cgroupstat.Of(d.survey.BPFBytes)
 	}
 	p := history.PointOf(&o.sample, &d.before, seen)
+	lowered := o.lowered(&d.before)
 	d.before = o.sample
 	d.remember(&p)
 
 	every := diagnoseEvery
 	if limit := o.sample.Limit.Or(0); limit > 0 && float64(o.sample.Unreclaimable().Or(0)) > nearShare*float64(limit) {
 		every = diagnoseNear
+	}
+	if lowered {
+		every = 0
+		delete(d.told, limitTooClose) // Each time is one more.
 	}
 	if now-d.diagnosed < every && d.diagnosed > 0 {
 		return
@@ -156,6 +161,13 @@ func (d *doctor) take(o *observed) {
 	d.guard.faults.set(partDiagnosis, nil)
 	d.latest.Store(next)
 	d.tell(next.Findings)
+}
+
+// lowered tells whether the limit has been lowered below what is held.
+func (o *observed) lowered(before *sample.Sample) bool {
+	limit, limited := o.sample.Limit.Get()
+	held, known := o.sample.Unreclaimable().Get()
+	return limited && known && !o.unlimited && limit < before.Limit.Or(limit) && held >= limit
 }
 
 // remember is apart for its lock, which a panic must not leave behind.
@@ -180,14 +192,26 @@ func (d *doctor) dentries(s *sample.Sample) (cgroupstat.Value, error) {
 	return cgroupstat.Of(n - d.fewest), nil
 }
 
-// tell logs what is new and matters.
+// telling is a finding as it was told: one that gets worse is told again.
+type telling struct {
+	code     diagnose.Code
+	severity diagnose.Severity
+}
+
+var limitTooClose = telling{diagnose.LimitTooClose, diagnose.Critical}
+
+// tell logs what is new or worse, and matters.
 func (d *doctor) tell(findings []Finding) {
 	for _, f := range findings {
 		if f.Severity == diagnose.Info {
 			continue
 		}
-		last, known := d.told[f.Code]
-		d.told[f.Code] = d.diagnosed
+		now := telling{f.Code, f.Severity}
+		last, known := d.told[now]
+		d.told[now] = d.diagnosed
+		if f.Severity == diagnose.Critical {
+			d.told[telling{f.Code, diagnose.Warning}] = d.diagnosed // What gets better is nothing new.
+		}
 		if !known || d.diagnosed-last > tellAgain {
 			d.guard.tellFinding(&f)
 		}

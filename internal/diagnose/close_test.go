@@ -2,6 +2,7 @@ package diagnose
 
 import (
 	"math"
+	"strings"
 	"testing"
 	"time"
 
@@ -79,5 +80,49 @@ func TestGarbageThatIsFreedIsRoom(t *testing.T) {
 	}
 	if d := new(Doctor).Diagnose(&Facts{History: h, Version: cgroupstat.V2}); d.Has(LimitTooClose) {
 		t.Errorf("%+v", d.Findings)
+	}
+}
+
+// TestLimitLoweredBelowWhatIsHeld: it is told in the moment it happens, as long
+// as it is so, and garbage is no excuse.
+func TestLimitLoweredBelowWhatIsHeld(t *testing.T) {
+	for name, c := range map[string]struct {
+		live, heap, before, after uint64 // MiB
+		ago                       int    // seconds
+		want                      Severity
+	}{
+		"live":             {200, 200, 400, 128, 0, Critical},
+		"mostly garbage":   {20, 200, 400, 128, 0, Critical},
+		"a while ago":      {20, 200, 400, 128, 25, Critical},
+		"to what is held":  {20, 200, 400, 220, 0, ""},
+		"above it, though": {20, 100, 400, 128, 0, ""},
+		"raised":           {20, 100, 90, 95, 0, ""},
+	} {
+		h := history.New(250 * time.Millisecond)
+		var before sample.Sample
+		const life = 60
+		for i := range 4 * life {
+			limit := c.before
+			if i >= 4*(life-c.ago)-1 {
+				limit = c.after
+			}
+			now := sample.Sample{
+				Since: time.Duration(i) * 250 * time.Millisecond, Scope: sample.Cgroup,
+				Usage: cgroupstat.Of(c.heap * mebi), Limit: cgroupstat.Of(limit * mebi),
+				Go: gomem.Mem{Objects: c.heap * mebi, LiveHeap: c.live * mebi, GCCycles: 1, MemoryLimit: math.MaxInt64, Total: c.heap * mebi},
+			}
+			now.Stat.Set(cgroupstat.Anon, c.heap*mebi)
+			for _, none := range []cgroupstat.Key{cgroupstat.File, cgroupstat.InactiveFile, cgroupstat.ActiveFile, cgroupstat.SlabReclaimable} {
+				now.Stat.Set(none, 0)
+			}
+			p := history.PointOf(&now, &before, history.Seen{})
+			h.Add(&p)
+			before = now
+		}
+		d := new(Doctor).Diagnose(&Facts{History: h, Version: cgroupstat.V2})
+		first := d.Findings[0]
+		if got := first.Code == LimitTooClose && strings.Contains(first.Summary, "lowered"); got != (c.want != "") || got && first.Severity != c.want {
+			t.Errorf("%s: %+v", name, d.Findings)
+		}
 	}
 }

@@ -130,7 +130,7 @@ var Table = []Entry{
 	},
 	{
 		LimitTooClose, "Nothing grows, but there is no room: usage that cannot be reclaimed stays close to the limit.",
-		"Unreclaimable usage of five sixths of the limit or more, steady: less room than the recommended limit leaves.",
+		"Unreclaimable usage of five sixths of the limit or more, steady: less room than the recommended limit leaves; or a limit that was lowered below what is held.",
 		"Raise the limit to the one recommended (P99 of the working set + 20 %), or keep less.",
 	},
 	{

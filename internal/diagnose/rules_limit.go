@@ -12,8 +12,29 @@ import (
 // limit does, which is 20 %.
 const tight = 1 / 1.2
 
+// lowering is how long a limit that was lowered below what is held is told of as
+// that.
+const lowering = 30 * time.Second
+
+// lowered tells of a limit that was higher a moment ago and is now below what is
+// held: then there is no time to see how much stays, and garbage, too, kills.
+func (r *run) lowered() bool {
+	before, _ := r.highest(history.Limit, lowering)
+	if before <= r.scale || r.basis < r.scale {
+		return false
+	}
+	r.add(Finding{
+		Code: LimitTooClose, Severity: Critical, Confidence: 0.95, class: event, bytes: uint64(r.basis),
+		Summary: fmt.Sprintf("the limit was lowered from %s to %s, below the %s that is held", mib(before), mib(r.scale), mib(r.basis)),
+		Evidence: []Evidence{
+			{"limit_before", before, "By"}, {"limit", r.scale, "By"}, {"unreclaimable", r.basis, "By"}, {"garbage", r.garbage(), "By"},
+		},
+	})
+	return true
+}
+
 func (r *run) tooClose() {
-	if r.facts.Unlimited || r.last.Bytes(history.Limit) == 0 {
+	if r.facts.Unlimited || r.last.Bytes(history.Limit) == 0 || r.lowered() {
 		return
 	}
 	held, ok := r.floor(history.Unreclaimable, 10*time.Second)

@@ -245,8 +245,8 @@ func (r *run) relate() {
 		}
 	}
 	for _, f := range r.out.Findings {
-		if f.class == growing {
-			follow(LimitTooClose)
+		if near := has(LimitTooClose); f.class == growing && near != nil && near.class == margin {
+			near.class = symptom
 		}
 	}
 }

@@ -126,3 +126,55 @@ func TestLimitLoweredBelowWhatIsHeld(t *testing.T) {
 		}
 	}
 }
+
+// TestWithoutALimitNothingHeldIsTrouble: a share is of the usage then, and any
+// service has most of it in something.
+func TestWithoutALimitNothingHeldIsTrouble(t *testing.T) {
+	for name, change := range map[string]func(s *sample.Sample){
+		"free heap": func(s *sample.Sample) { s.Go.Free = 25 * mebi },
+		"stacks":    func(s *sample.Sample) { s.Go.Stacks = 30 * mebi },
+		"off heap":  func(s *sample.Sample) { s.Go.Objects, s.Go.LiveHeap = 20*mebi, 20*mebi },
+		"unused":    func(s *sample.Sample) { s.Go.Unused = 45 * mebi },
+		"dirty":     func(s *sample.Sample) { s.Stat.Set(cgroupstat.FileDirty, 30*mebi) },
+		"another":   func(s *sample.Sample) { s.Process.RSSAnon = cgroupstat.Of(40 * mebi) },
+		"growing": func(s *sample.Sample) {
+			n := uint64(s.Since.Seconds() * mebi)
+			s.Process.RSSAnon, s.Usage = cgroupstat.Of(60*mebi+n), cgroupstat.Of(100*mebi+n)
+			s.Stat.Set(cgroupstat.Anon, 98*mebi+n)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := history.New(250 * time.Millisecond)
+			var before sample.Sample
+			for i := range 4 * 400 {
+				now := sample.Sample{
+					Since: time.Duration(i) * 250 * time.Millisecond, Scope: sample.Cgroup,
+					Usage: cgroupstat.Of(100 * mebi), Limit: cgroupstat.Of(64 << 30),
+					Go: gomem.Mem{Objects: 60 * mebi, LiveHeap: 40 * mebi, GCCycles: uint64(i), MemoryLimit: math.MaxInt64, Total: 90 * mebi},
+				}
+				now.Process.RSSAnon = cgroupstat.Of(97 * mebi)
+				now.Stat.Set(cgroupstat.Anon, 98*mebi)
+				change(&now)
+				p := history.PointOf(&now, &before, history.Seen{})
+				h.Add(&p)
+				before = now
+			}
+			d := new(Doctor).Diagnose(&Facts{History: h, Version: cgroupstat.V2, Unlimited: true})
+			if len(d.Findings) < 2 {
+				t.Errorf("nothing is held: %+v", d.Findings)
+			}
+			want := NoLimit
+			if name == "growing" {
+				want = OffHeap
+			}
+			if first := d.Findings[0]; first.Code != want {
+				t.Errorf("first %+v", first)
+			}
+			for _, f := range d.Findings {
+				if f.class == holding && f.Severity != Info {
+					t.Errorf("%s: %s", f.Severity, f.Summary)
+				}
+			}
+		})
+	}
+}

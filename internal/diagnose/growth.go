@@ -91,7 +91,7 @@ func leastCount(n float64) least {
 
 // grows finds the steady rise of a series.
 func (r *run) grows(series history.Series, enough least) (g growth, ok bool) {
-	urgent := r.scale > 0 && r.basis-r.returnable() >= 0.75*r.scale
+	urgent := r.urgent()
 	for _, w := range windows {
 		if w < surest && !urgent || w < shortest && !r.facts.Dead {
 			return g, false
@@ -149,6 +149,15 @@ func (r *run) grows(series history.Series, enough least) (g growth, ok bool) {
 		return growth{slope, series, w, survives}, true
 	}
 	return g, false
+}
+
+// urgent tells whether the limit is near. Without one nothing is, but the end of
+// a process that has ended.
+func (r *run) urgent() bool {
+	if !r.limited() {
+		return r.facts.Dead
+	}
+	return r.basis-r.returnable() >= 0.75*r.scale
 }
 
 // returnable is what the runtime gives back before its memory limit: with one

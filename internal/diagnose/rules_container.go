@@ -190,7 +190,9 @@ func (r *run) sockets() {
 		return
 	}
 	f := r.held(SocketBuffers, queued, "Data queued in TCP sockets")
-	f.Severity = Warning
+	if r.limited() {
+		f.Severity = Warning
+	}
 	f.Summary = fmt.Sprintf("TCP sockets of this process have %s queued that nobody reads; cgroup v1 does not count it as usage", mib(queued))
 	r.add(f)
 }
@@ -206,16 +208,16 @@ func (r *run) dirty() {
 	if r.facts.Version == cgroupstat.V2 {
 		much, held = 0.08, true
 	}
-	tight := r.share(r.basis+n) >= 0.85
+	tight := r.limited() && r.share(r.basis+n) >= 0.85
 	if share < much && (share < 0.1 || !tight) {
 		return
 	}
 	e := r.recent(long)
 	f := r.held(PageCacheDirty, n, "File pages not yet written back")
 	switch {
-	case r.share(r.basis+n) >= 0.95:
+	case tight && r.share(r.basis+n) >= 0.95:
 		f.Severity = Critical
-	case tight || !held:
+	case tight || !held && r.limited():
 		f.Severity = Warning
 	}
 	f.Summary += fmt.Sprintf(", on average over %s; the heap is %s", span(long.Seconds()), mib(float64(r.last.Bytes(history.Objects))))
@@ -226,7 +228,7 @@ func (r *run) dirty() {
 // spike is a height that was there and went: told by the kernel, or seen in a
 // few samples.
 func (r *run) spike() {
-	if r.facts.Unlimited || r.last.Bytes(history.Limit) == 0 {
+	if !r.limited() {
 		return
 	}
 	const lately = 15 * time.Minute
@@ -320,7 +322,7 @@ func (r *run) timeToLimit() *TimeToLimit {
 	if !slices.ContainsFunc(r.out.Findings, func(f Finding) bool { return f.class == growing }) {
 		return nil // It rises to the next collection, or the like.
 	}
-	if !ok || r.facts.Unlimited || r.last.Bytes(history.Limit) == 0 || r.basis >= r.scale {
+	if !ok || !r.limited() || r.basis >= r.scale {
 		return nil
 	}
 	left := func(rate float64) time.Duration {

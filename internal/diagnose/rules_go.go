@@ -44,7 +44,9 @@ func (r *run) goroutines() {
 		return
 	}
 	f := r.held(GoroutineStacks, stacks, "Goroutine stacks")
-	f.Severity = max2(f.Severity, Warning)
+	if r.limited() {
+		f.Severity = max2(f.Severity, Warning)
+	}
 	f.Summary += fmt.Sprintf(", of %.0f goroutines: %.0f KiB each", now, stacks/1024/max(now, 1))
 	f.Evidence = append(f.Evidence, Evidence{"goroutines", now, "{goroutine}"})
 	r.add(f)

@@ -34,7 +34,7 @@ func (r *run) lowered() bool {
 }
 
 func (r *run) tooClose() {
-	if r.facts.Unlimited || r.last.Bytes(history.Limit) == 0 || r.lowered() {
+	if !r.limited() || r.lowered() {
 		return
 	}
 	held, ok := r.floor(history.Unreclaimable, 10*time.Second)

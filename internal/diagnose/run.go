@@ -60,9 +60,8 @@ func (d *Doctor) Diagnose(f *Facts) Diagnosis {
 	clear(r.rising)
 	clear(r.grew)
 	if ok {
-		limit := last.Bytes(history.Limit)
-		r.scale = float64(limit)
-		if limit == 0 || f.Unlimited {
+		r.scale = float64(last.Bytes(history.Limit))
+		if !r.limited() {
 			r.scale = float64(last.Bytes(history.Usage))
 		}
 		r.basis = float64(last.Bytes(history.Unreclaimable))
@@ -115,9 +114,15 @@ func (r *run) share(bytes float64) float64 {
 	return bytes / r.scale
 }
 
+// limited tells whether there is a limit but the machine's. Without one a share
+// is of the usage, and says nothing of trouble.
+func (r *run) limited() bool {
+	return !r.facts.Unlimited && r.last.Bytes(history.Limit) > 0
+}
+
 // urgency is how soon a growth meets the limit.
 func (r *run) urgency(g *growth) Severity {
-	if r.facts.Unlimited || r.last.Bytes(history.Limit) == 0 {
+	if !r.limited() {
 		return Warning
 	}
 	if r.share(r.basis) >= 0.9 || (r.scale-r.basis)/max(g.Rate, 1) < (10*time.Minute).Seconds() {
@@ -159,7 +164,7 @@ func (r *run) evidence(what string, g *growth) []Evidence {
 
 // until says when the limit is reached.
 func (r *run) until(g *growth) string {
-	if r.facts.Unlimited || r.last.Bytes(history.Limit) == 0 || g.Rate <= 0 || r.basis >= r.scale {
+	if !r.limited() || g.Rate <= 0 || r.basis >= r.scale {
 		return ""
 	}
 	return fmt.Sprintf("; the limit of %s is %s away at this rate", mib(r.scale), span((r.scale-r.basis)/g.Rate))
@@ -180,7 +185,7 @@ func (r *run) held(c Code, bytes float64, what string) Finding {
 		Summary:  fmt.Sprintf("%s: %s, %s", what, mib(bytes), r.percent(bytes)),
 		Evidence: []Evidence{{snake(what), bytes, "By"}, {"share", 100 * r.share(bytes), "%"}, {"limit", float64(r.last.Bytes(history.Limit)), "By"}},
 	}
-	if r.share(r.basis) >= 0.7 {
+	if r.limited() && r.share(r.basis) >= 0.7 {
 		f.Severity = Warning
 	}
 	return f
@@ -188,7 +193,7 @@ func (r *run) held(c Code, bytes float64, what string) Finding {
 
 func (r *run) percent(bytes float64) string {
 	of := "the limit"
-	if r.facts.Unlimited || r.last.Bytes(history.Limit) == 0 {
+	if !r.limited() {
 		of = "the usage"
 	}
 	return fmt.Sprintf("%.0f %% of %s", 100*r.share(bytes), of)

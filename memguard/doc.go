@@ -110,8 +110,10 @@
 // collection leaves, so a sawtooth is none. It has to be steady over the
 // longest window that shows it, not to level off, and to be more than the load
 // explains, which is what the program allocates, at once or smoothed over
-// hours. So a slow leak takes about five hours to be found, a fast one half a
-// minute, and twelve seconds near the limit.
+// hours. An even rise may as well be a cache on its way to its bound: until it has
+// gone on for five minutes it has to take about half of the room there was. So a
+// slow leak takes about five hours to be found, a fast one until half of the way
+// to the limit, half a minute at least, and twelve seconds near the limit.
 //
 // # When memory rises fast
 //

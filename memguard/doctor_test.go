@@ -13,7 +13,7 @@ import (
 )
 
 // patient is a doctor whose program leaks a MiB a second below a limit of
-// 200 MiB, four samples a second.
+// 150 MiB, four samples a second.
 func patient(t *testing.T) (d *doctor, log *syncbuf.Buffer, live func(d time.Duration)) {
 	t.Helper()
 	log = &syncbuf.Buffer{}
@@ -24,7 +24,7 @@ func patient(t *testing.T) (d *doctor, log *syncbuf.Buffer, live func(d time.Dur
 		for end := now + span; now < end; now += fullEvery {
 			heap := 20<<20 + uint64(now.Seconds()*(1<<20))
 			o := observed{sample: sample.Sample{
-				Since: now, Scope: sample.Process, Usage: cgroupstat.Of(heap + 8<<20), Limit: cgroupstat.Of(200 << 20),
+				Since: now, Scope: sample.Process, Usage: cgroupstat.Of(heap + 8<<20), Limit: cgroupstat.Of(150 << 20),
 			}}
 			o.sample.Process.RSSAnon, o.sample.Process.RSSFile = cgroupstat.Of(heap+4<<20), cgroupstat.Of(4<<20)
 			o.sample.Go.LiveHeap, o.sample.Go.Objects, o.sample.Go.Total = heap, heap, heap+4<<20
@@ -46,7 +46,7 @@ func TestDoctorTellsAFindingOnce(t *testing.T) {
 	if f := a.Findings[0]; f.Code != FindingHeapLeak || f.Severity == SeverityInfo {
 		t.Fatalf("%+v", a.Findings)
 	}
-	if a.TimeToLimit == nil || a.TimeToLimit.Expected < time.Minute || a.TimeToLimit.Expected > 3*time.Minute {
+	if a.TimeToLimit == nil || a.TimeToLimit.Expected < 20*time.Second || a.TimeToLimit.Expected > 3*time.Minute {
 		t.Errorf("time to the limit: %+v", a.TimeToLimit)
 	}
 	if a.Sizing == nil || a.Sizing.Limit <= a.Sizing.Request {

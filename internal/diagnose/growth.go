@@ -91,6 +91,14 @@ func leastCount(n float64) least {
 
 // grows finds the steady rise of a series.
 func (r *run) grows(series history.Series, enough least) (g growth, ok bool) {
+	g, ok = r.rises(series, enough)
+	if !ok && series == history.LiveHeap {
+		return r.waited()
+	}
+	return g, ok
+}
+
+func (r *run) rises(series history.Series, enough least) (g growth, ok bool) {
 	urgent := r.urgent()
 	for _, w := range windows {
 		if w < surest && !urgent || w < shortest && !r.facts.Dead {
@@ -135,6 +143,9 @@ func (r *run) grows(series history.Series, enough least) (g growth, ok bool) {
 		if w <= brief && slope.Late < straight*slope.Early && r.slowsDown(series, &slope, w) {
 			continue // The end of a start-up.
 		}
+		if found := (growth{slope, series, w, survives}); w >= certain && w < slow && r.stands(&found, points) {
+			return g, false
+		}
 		points, _ = r.values(series, w)
 		if w <= brief && series == history.LiveHeap && drop(points) > falls*(slope.To-slope.From) {
 			continue // Collections happen to see it at different times.
@@ -146,7 +157,12 @@ func (r *run) grows(series history.Series, enough least) (g growth, ok bool) {
 			return g, false
 		}
 		slope.From = max(0, slope.From)
-		return growth{slope, series, w, survives}, true
+		g = growth{slope, series, w, survives}
+		if w < certain && !urgent && !r.facts.Dead && r.mayFill(&g, points) {
+			r.wait(&g)
+			continue
+		}
+		return g, true
 	}
 	return g, false
 }

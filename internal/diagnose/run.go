@@ -46,6 +46,8 @@ type run struct {
 	beside trend.Beside
 	rising map[history.Series]growth
 	grew   map[Code]growth // of the findings of growth
+	// waiting outlives a diagnosis.
+	waiting waiting
 }
 
 // Diagnose is pure: the same facts in the same order give the same findings. It

@@ -21,6 +21,9 @@ func healthyScenarios() []scenario {
 	return []scenario{
 		{name: "sawtooth", about: "40 MiB a second of garbage over a flat live heap", want: fine, healthy: true, run: sawtooth},
 		{name: "cache_warmup", about: "a cache filled by misses that levels off at 50 MiB", want: fine, healthy: true, after: 45 * time.Second, run: warmup},
+		{name: "linear_cache", about: "a cache filled evenly, 1 MiB a second up to 50 MiB", want: fine, healthy: true, after: 80 * time.Second, run: fillTo(mib, 50*mib, 8*mib)},
+		{name: "linear_cache_fast", about: "the same at 2 MiB a second up to 48 MiB, and hardly any garbage", want: fine, healthy: true, after: 60 * time.Second, run: fillTo(2*mib, 48*mib, 64*kib)},
+		{name: "worker_pool", about: "workers that are started as they are needed, 20 a second up to 700", want: fine, healthy: true, after: 60 * time.Second, run: startWorkers},
 		{name: "log_writer", about: "20 MiB a second of logs, synced and rotated", want: fine, healthy: true, run: logs},
 		{name: "batch_job", about: "50 MiB alive for two seconds out of five", want: append(fine, diagnose.HeapNotReturned), healthy: true, run: batch},
 		{name: "web_service", about: "an HTTP server that answers 50 requests a second", want: fine, healthy: true, run: web},
@@ -62,6 +65,30 @@ func warmup(ctx context.Context, _ string) error {
 			if cache[key] == nil {
 				cache[key] = touch(make([]byte, 64*kib))
 			}
+		}
+		return nil
+	})
+}
+
+// fillTo fills a cache evenly.
+func fillTo(rate, most, garbage int64) func(context.Context, string) error {
+	return func(ctx context.Context, _ string) error {
+		go func() { _ = serve(ctx, garbage) }()
+		return steadily(ctx, rate, most, func(n int64) error {
+			for range n / (16 * kib) {
+				held.sessions = append(held.sessions, touch(make([]byte, 16*kib)))
+			}
+			return nil
+		})
+	}
+}
+
+func startWorkers(ctx context.Context, _ string) error {
+	held.block = make(chan struct{})
+	go func() { _ = serve(ctx, 10*mib) }()
+	return steadily(ctx, 20, 700, func(n int64) error {
+		for range n {
+			go waitForever(make([]byte, 8*kib))
 		}
 		return nil
 	})

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -20,6 +21,7 @@ func kernelScenarios() []scenario {
 		{name: "unix_sockets", about: "datagrams on Unix sockets that nobody receives, 2 MiB a second", want: codes(diagnose.KernelMemory, diagnose.SocketBuffers), run: fullUnixSockets},
 		{name: "memfd", about: "shared memory without a name, 2 MiB a second", want: codes(diagnose.Tmpfs), run: leakShared},
 		{name: "lookups", about: "names looked up that do not exist: the kernel remembers them, and forgets them when it must", want: fine, healthy: true, run: lookUp},
+		{name: "arena_warmup", about: "a cache outside Go that is mapped evenly, 0.8 MiB a second up to 25 MiB", want: fine, healthy: true, after: 50 * time.Second, run: fillArena},
 		{name: "mapped_file", about: "a file of 60 MiB mapped and read", want: fine, healthy: true, run: readMapped},
 	}
 }
@@ -76,6 +78,11 @@ func leakShared(ctx context.Context, _ string) error {
 		_, err := unix.Write(fd, make([]byte, n))
 		return err
 	})
+}
+
+func fillArena(ctx context.Context, _ string) error {
+	go func() { _ = serve(ctx, 4*mib) }()
+	return steadily(ctx, 800*kib, 25*mib, mapMore)
 }
 
 func lookUp(ctx context.Context, dir string) error {

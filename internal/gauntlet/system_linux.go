@@ -43,14 +43,16 @@ func mapAnon(n int) ([]byte, error) {
 
 func leakMappings(ctx context.Context, _ string) error {
 	go func() { _ = serve(ctx, 4*mib) }()
-	return steadily(ctx, 2*mib, 0, func(n int64) error {
-		b, err := mapAnon(int(n))
-		if err != nil {
-			return err
-		}
-		mapped = append(mapped, touch(b))
-		return nil
-	})
+	return steadily(ctx, 2*mib, 0, mapMore)
+}
+
+func mapMore(n int64) error {
+	b, err := mapAnon(int(n))
+	if err != nil {
+		return err
+	}
+	mapped = append(mapped, touch(b))
+	return nil
 }
 
 func leakThreads(ctx context.Context, _ string) error {

@@ -1,0 +1,135 @@
+package diagnose
+
+import (
+	"slices"
+	"time"
+
+	"github.com/memguard-dev/go-memguard/internal/history"
+	"github.com/memguard-dev/go-memguard/internal/trend"
+)
+
+const (
+	// certain is the window from which on a rise is told however much room there
+	// is. In less a cache that fills evenly to its bound, or a pool, looks the
+	// same: that has to take this share of the room that is left, or, where it
+	// is counted, to be more than a pool has.
+	certain       = 5 * time.Minute
+	takes         = 0.9
+	mostPooled    = 1000
+	mostInThreads = 250
+)
+
+// mayFill tells whether a rise may as well be that of a cache or pool to its
+// bound: while it has taken less than it leaves, there is time to see.
+func (r *run) mayFill(g *growth, points []trend.XY) bool {
+	rise := min(g.To, points[len(points)-1].Y) - g.From
+	switch g.series {
+	case history.Goroutines:
+		return rise < mostPooled && r.roomy(r.risen(history.Unreclaimable, g.window), false)
+	case history.Threads:
+		return rise < mostInThreads
+	case history.LiveHeap, history.OffHeap, history.Objects:
+		return r.roomy(rise, g.survives)
+	default:
+		return false // Nobody fills those to a bound; or they are held anyway.
+	}
+}
+
+// roomy tells whether a rise leaves more than it took. What a collection would
+// free is room, too, except where what lives is told by what was allocated.
+func (r *run) roomy(rise float64, survives bool) bool {
+	if !r.limited() {
+		return true
+	}
+	if _, known := r.last.Get(history.Unreclaimable); !known {
+		return false
+	}
+	held := r.basis
+	if !survives {
+		held -= r.returnable()
+	}
+	return rise < takes*(r.scale-held)
+}
+
+// risen is how much more there is of a series than at the start of a window.
+func (r *run) risen(series history.Series, w time.Duration) float64 {
+	points, _ := r.values(series, w)
+	if len(points) == 0 {
+		return 0
+	}
+	return points[len(points)-1].Y - points[0].Y
+}
+
+// stands tells whether a rise has come to its end within a window, which its last
+// third tells only when half of that is over.
+func (r *run) stands(g *growth, points []trend.XY) bool {
+	if g.series == history.LiveHeap {
+		points = r.collected(g.window)
+		if n := len(points); g.survives || n < many || r.last.Since.Seconds()-points[n-1].X > g.Span/parts {
+			// What is rarely collected is told by what is allocated.
+			_, last := ends(r.loads(g.window))
+			return last.Y < stays*trend.Mean(r.load).Y
+		}
+	}
+	before, last := ends(points)
+	return before.X < last.X && last.Y-before.Y < stays*g.Rate*(last.X-before.X)
+}
+
+// parts is in how many a window is cut to see its end.
+const parts = 8
+
+// ends are the means of the last part of points in time and of that before.
+func ends(points []trend.XY) (before, last trend.XY) {
+	if len(points) == 0 {
+		return before, last
+	}
+	end := points[len(points)-1].X
+	part := (end - points[0].X) / parts
+	from := func(x float64) int {
+		return max(0, slices.IndexFunc(points, func(p trend.XY) bool { return p.X > x }))
+	}
+	i, j := from(end-2*part), from(end-part)
+	before, last = trend.Mean(points[i:j]), trend.Mean(points[j:])
+	if i == j {
+		before = last // Nothing was seen between.
+	}
+	return before, last
+}
+
+// waiting is a rise without collections that may be that of a cache, as it was
+// last seen.
+type waiting struct {
+	growth  growth
+	at      time.Duration
+	objects float64
+}
+
+// wait remembers a rise that few collections have told, since the next may be
+// far away.
+func (r *run) wait(g *growth) {
+	if g.survives && r.waiting.at != r.last.Since {
+		r.waiting = waiting{*g, r.last.Since, r.level(history.Objects)}
+	}
+}
+
+// waited is the rise remembered, once it has gone on at its rate until it took
+// the room.
+func (r *run) waited() (g growth, ok bool) {
+	was := &r.waiting
+	since := r.last.Since - was.at
+	if was.at == 0 || since <= 0 || since > was.growth.window {
+		return g, false
+	}
+	if r.recent(since).Collections > 0 && r.level(history.LiveHeap) < outlives*was.objects {
+		r.waiting = waiting{} // It was garbage.
+		return g, false
+	}
+	g = was.growth
+	objects := r.level(history.Objects)
+	rate := (objects - was.objects) / since.Seconds()
+	if rate < same*g.Rate || rate > g.Rate/outlives || r.roomy(objects-g.From, true) {
+		return g, false
+	}
+	g.To, g.Span = objects, g.Span+since.Seconds()
+	return g, true
+}

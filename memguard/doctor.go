@@ -83,11 +83,14 @@ func newDoctor(g *Guard) *doctor {
 	}
 }
 
-// see never blocks: a doctor that is behind misses a sample of four in a second.
-func (d *doctor) see(o *observed) {
+// see never blocks: a doctor that is behind misses a sample of four in a second,
+// and that is told.
+func (d *doctor) see(o *observed) bool {
 	select {
 	case d.seen <- *o:
+		return true
 	default:
+		return false
 	}
 }
 
@@ -136,7 +139,11 @@ func (d *doctor) take(o *observed) {
 	}
 	p := history.PointOf(&o.sample, &d.before, seen)
 	lowered := o.lowered(&d.before)
+	kills := d.before.Events.OOMKill
 	d.before = o.sample
+	if d.before.Events.OOMKill.IsZero() {
+		d.before.Events.OOMKill = kills // Those of the time in which it could not be read count.
+	}
 	d.remember(&p)
 
 	every := diagnoseEvery

@@ -157,3 +157,16 @@ func TestLimitFileLoweredIsTold(t *testing.T) {
 		return strings.Contains(log.String(), "the limit was lowered from 256 MiB to 90.0 MiB") && strings.Contains(log.String(), "severity=critical")
 	})
 }
+
+// A file that could not be read for a moment hides no kill.
+func TestKillsOfAGapAreTold(t *testing.T) {
+	d := newDoctor(mustStart(t, quiet(t, newTree(t))))
+	for i, kills := range []cgroupstat.Value{cgroupstat.Of(1), {}, {}, cgroupstat.Of(2)} {
+		o := holds(time.Duration(i)*6*time.Second, 10, 400)
+		o.sample.Events.OOMKill = kills
+		d.attempt(o)
+	}
+	if a := d.latest.Load(); !a.Has(FindingInvisibleOOMKill) {
+		t.Errorf("%+v", a.Findings)
+	}
+}

@@ -62,12 +62,25 @@ const (
 )
 
 // look compares a complete sample with what was known; recent is the highest
-// usage since the last look, where the kernel keeps that.
-func (b *between) look(s *sample.Sample, recent cgroupstat.Value) (spike, kills uint64) {
+// usage since the last look, where the kernel keeps that, and after the usage
+// once that was read: while memory rises it has passed the sample's.
+func (b *between) look(s *sample.Sample, recent cgroupstat.Value, after uint64) (spike, kills uint64) {
 	before := *b
-	b.saw(s.Usage.Or(0))
+	usage, told := s.Usage.Get()
+	usage = max(usage, after)
+	b.saw(usage)
 	sampled := b.highest
-	b.peak, b.kills, b.highest, b.at, b.known = s.Peak, s.Events.OOMKill, s.Usage.Or(0), s.Since, true
+	b.at, b.known = s.Since, true
+	if told || after > 0 {
+		b.highest = usage
+	}
+	// What could not be read now is compared with when it can be read again.
+	if n, ok := s.Peak.Get(); ok {
+		b.peak = cgroupstat.Of(n)
+	}
+	if n, ok := s.Events.OOMKill.Get(); ok {
+		b.kills = cgroupstat.Of(n)
+	}
 	if !before.known {
 		return 0, 0
 	}
@@ -98,8 +111,12 @@ func (s *sampler) lookBetween() {
 	}
 	recent, err := r.RecentPeak()
 	s.guard.faults.set(partPeak, err)
-	sampled, since := max(s.between.highest, s.last.Usage.Or(0)), s.between.at
-	spike, kills := s.between.look(&s.last, recent)
+	after, err := r.Usage()
+	if err != nil {
+		after = 0 // The next sample tells of it.
+	}
+	sampled, since := max(s.between.highest, s.last.Usage.Or(0), after), s.between.at
+	spike, kills := s.between.look(&s.last, recent, after)
 	g := s.guard
 	if kills > 0 {
 		total := s.last.Events.OOMKill.Or(0)
@@ -120,7 +137,8 @@ func (s *sampler) lookBetween() {
 	}
 }
 
-// consult hands the complete sample to the doctor.
+// consult hands the complete sample to the doctor; what it has no time for now is
+// kept for the next.
 func (s *sampler) consult() {
 	o := &s.observed
 	o.sample, o.level, o.high = s.last, 0, cgroupstat.Value{}
@@ -128,8 +146,9 @@ func (s *sampler) consult() {
 		o.level, o.high = r.Level(), s.source.limits.High.Bytes
 	}
 	o.unlimited = !s.limit.enforced()
-	s.guard.doctor.see(o)
-	o.spikes, o.spike, o.highest = 0, 0, 0
+	if s.guard.doctor.see(o) {
+		o.spikes, o.spike, o.highest = 0, 0, 0
+	}
 }
 
 // reached are the thresholds that a usage is at or above.

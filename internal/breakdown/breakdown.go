@@ -16,7 +16,10 @@ type Node struct {
 	Name  string `json:"name"`
 	Bytes uint64 `json:"bytes"`
 	// PID is that of a process of the container.
-	PID      int    `json:"pid,omitempty"`
+	PID int `json:"pid,omitempty"`
+	// RSS is all that process has mapped and resident, files and shared memory
+	// included; Bytes is its anonymous memory.
+	RSS      uint64 `json:"rss_bytes,omitempty"`
 	Children []Node `json:"children,omitempty"`
 }
 
@@ -85,7 +88,10 @@ func Of(s *sample.Sample, v *survey.Survey) (root Node, ok bool) {
 	runtime := split(Node{Name: Go, Bytes: own}, goParts(s))
 
 	cache := buckets[sample.PageCache]
-	mapped := min(cache, s.Process.RSSFile.Or(0), s.Stat.Get(cgroupstat.FileMapped).Or(0))
+	mapped := min(cache, s.Process.RSSFile.Or(0))
+	if s.Scope == sample.Cgroup {
+		mapped = min(mapped, s.Stat.Get(cgroupstat.FileMapped).Or(0))
+	}
 	outside := buckets[sample.OffHeap] + mapped
 	root.Children = []Node{
 		runtime,
@@ -94,6 +100,9 @@ func Of(s *sample.Sample, v *survey.Survey) (root Node, ok bool) {
 		}),
 	}
 	if s.Scope != sample.Cgroup {
+		if s.Scope == sample.Process {
+			root.Children = append(root.Children, Node{Name: SharedMemory, Bytes: buckets[sample.SharedMemory]})
+		}
 		root.Children = append(root.Children, rest(root))
 		return root, true
 	}
@@ -146,7 +155,7 @@ func processes(v *survey.Survey) (nodes []Node) {
 	}
 	for _, p := range v.Processes {
 		if !p.Self {
-			nodes = append(nodes, Node{Name: fmt.Sprintf("%s (%d)", p.Name, p.PID), PID: p.PID, Bytes: p.RSSAnon.Or(0)})
+			nodes = append(nodes, Node{Name: fmt.Sprintf("%s (%d)", p.Name, p.PID), PID: p.PID, Bytes: p.RSSAnon.Or(0), RSS: p.RSS.Or(0)})
 		}
 	}
 	return nodes

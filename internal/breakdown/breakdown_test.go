@@ -49,7 +49,7 @@ func TestOf(t *testing.T) {
 		Go:      gomem.Mem{Objects: 40 * mib, LiveHeap: 30 * mib, Unused: 5 * mib, Free: 6 * mib, Stacks: 2 * mib, Metadata: 3 * mib},
 	}
 	v := &survey.Survey{
-		Processes: []survey.Process{{PID: 1, Name: "me", Self: true}, {PID: 9, Name: "shipper", RSSAnon: cgroupstat.Of(15 * mib)}},
+		Processes: []survey.Process{{PID: 1, Name: "me", Self: true}, {PID: 9, Name: "shipper", RSSAnon: cgroupstat.Of(15 * mib), RSS: cgroupstat.Of(19 * mib)}},
 		BPFBytes:  14 * mib,
 	}
 	root, ok := Of(&s, v)
@@ -131,4 +131,31 @@ func FuzzAddsUp(f *testing.F) {
 			addsUp(t, &root)
 		}
 	})
+}
+
+func TestProcessesHaveTheirRSS(t *testing.T) {
+	s := &sample.Sample{Scope: sample.Cgroup, Usage: cgroupstat.Of(100 << 20), Process: procmem.Mem{RSSAnon: cgroupstat.Of(60 << 20)}}
+	s.Stat.Set(cgroupstat.Anon, 100<<20)
+	root, _ := Of(s, &survey.Survey{Processes: []survey.Process{
+		{PID: 9, Name: "shipper", RSSAnon: cgroupstat.Of(15 << 20), RSS: cgroupstat.Of(19 << 20)},
+	}})
+	if n, ok := root.Find(OtherProcesses, "shipper (9)"); !ok || n.RSS != 19<<20 || n.Bytes != 15<<20 {
+		t.Errorf("%+v", n)
+	}
+}
+
+func TestProcessWithoutACgroup(t *testing.T) {
+	of := cgroupstat.Of
+	s := &sample.Sample{Scope: sample.Process, Usage: of(100), Process: procmem.Mem{RSSAnon: of(60), RSSFile: of(29), RSSShmem: of(10)}}
+	root, ok := Of(s, nil)
+	for _, want := range []struct {
+		path  []string
+		bytes uint64
+	}{
+		{[]string{OutsideGo, Anonymous}, 60}, {[]string{OutsideGo, MappedFiles}, 29}, {[]string{SharedMemory}, 10}, {[]string{Remainder}, 1},
+	} {
+		if n, found := root.Find(want.path...); !ok || !found || n.Bytes != want.bytes {
+			t.Errorf("%q: %+v, want %d", want.path, n, want.bytes)
+		}
+	}
 }

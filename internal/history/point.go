@@ -192,6 +192,10 @@ func PointOf(s, before *sample.Sample, seen Seen) Point {
 	} else if ok && s.Scope == sample.Process {
 		p.size(OffHeap, b[sample.OffHeap])
 	}
+	if s.Process.RSSAnon.IsZero() {
+		p.absent(OffHeap)
+		p.absent(Others)
+	}
 	stat(Dirty, cgroupstat.FileDirty)
 	if n, ok := s.Stat.Get(cgroupstat.FileWriteback).Get(); ok {
 		p.size(Dirty, p.Bytes(Dirty)+n)

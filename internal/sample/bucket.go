@@ -56,15 +56,25 @@ func (s *Sample) Buckets() (buckets [NumBuckets]uint64, ok bool) {
 	if !ok {
 		return buckets, false
 	}
-	anon := usage
+	var anon uint64
 	if parts, inCgroup := s.Breakdown(); inCgroup {
 		anon = parts[Anon].Bytes
 		buckets[SharedMemory], buckets[PageCache] = parts[Shmem].Bytes, parts[File].Bytes
 		buckets[KernelMemory], buckets[SocketBuffers] = parts[Kernel].Bytes, parts[Sock].Bytes
 		buckets[HugePages] = min(parts[Other].Bytes, s.unmapped())
 		buckets[Remainder] = parts[Other].Bytes - buckets[HugePages]
+	} else {
+		// There are no others: the usage is that of this process.
+		anon = min(usage, s.Process.RSSAnon.Or(usage))
+		buckets[SharedMemory] = min(usage-anon, s.Process.RSSShmem.Or(0))
+		buckets[PageCache] = min(usage-anon-buckets[SharedMemory], s.Process.RSSFile.Or(0))
+		buckets[Remainder] = usage - anon - buckets[SharedMemory] - buckets[PageCache]
 	}
-	own := min(anon, s.Process.RSSAnon.Or(anon))
+	own, told := s.Process.RSSAnon.Get()
+	if !told {
+		own = anon
+	}
+	own = min(own, anon)
 	rest := own
 	take := func(b Bucket, n uint64) {
 		buckets[b] = min(n, rest)
@@ -74,6 +84,10 @@ func (s *Sample) Buckets() (buckets [NumBuckets]uint64, ok bool) {
 	take(GoFree, s.Go.Free)
 	take(GoStacks, s.Go.Stacks+s.Go.OSStacks)
 	take(GoMetadata, s.Go.Metadata)
+	if !told {
+		buckets[Remainder] += rest // Of this process or of others: nobody tells.
+		return buckets, true
+	}
 	buckets[OffHeap] = rest
 	buckets[OtherProcesses] = anon - own
 	return buckets, true

@@ -143,3 +143,38 @@ func TestNoPointers(t *testing.T) {
 	}
 	check("Sample", reflect.TypeFor[Sample]())
 }
+
+// TestBuckets: files and shared memory are nobody else's where there is nobody
+// else, and what nobody tells is not this process's C library.
+func TestBuckets(t *testing.T) {
+	of := cgroupstat.Of
+	heap := gomem.Mem{Objects: 30, Free: 10, Stacks: 5}
+	inCgroup := Sample{Scope: Cgroup, Usage: of(100), Go: heap}
+	inCgroup.Stat.Set(cgroupstat.Anon, 80)
+	inCgroup.Stat.Set(cgroupstat.File, 15)
+	with := inCgroup
+	with.Process.RSSAnon = of(60)
+	for name, c := range map[string]struct {
+		sample Sample
+		want   map[Bucket]uint64 // beside the runtime's
+	}{
+		"process": {
+			Sample{Scope: Process, Usage: of(100), Go: heap, Process: procmem.Mem{RSSAnon: of(60), RSSFile: of(29), RSSShmem: of(10)}},
+			map[Bucket]uint64{OffHeap: 15, PageCache: 29, SharedMemory: 10, Remainder: 1},
+		},
+		"process of an old kernel": {Sample{Scope: Process, Usage: of(100), Go: heap}, map[Bucket]uint64{Remainder: 55}},
+		"runtime":                  {Sample{Scope: Runtime, Usage: of(50), Go: heap}, map[Bucket]uint64{Remainder: 5}},
+		"cgroup":                   {with, map[Bucket]uint64{OffHeap: 15, OtherProcesses: 20, PageCache: 15, Remainder: 5}},
+		"cgroup without a status":  {inCgroup, map[Bucket]uint64{PageCache: 15, Remainder: 40}},
+	} {
+		got, ok := c.sample.Buckets()
+		var want [NumBuckets]uint64
+		want[GoHeap], want[GoFree], want[GoStacks] = 30, 10, 5
+		for b, n := range c.want {
+			want[b] = n
+		}
+		if !ok || got != want {
+			t.Errorf("%s: %v, want %v", name, got, want)
+		}
+	}
+}

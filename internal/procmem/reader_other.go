@@ -26,4 +26,4 @@ func (*Reader) Read(dst *Mem) error {
 func (*Reader) Close() error { return nil }
 
 // Mappings are not told on this system.
-func Mappings() ([]MappingGroup, error) { return nil, nil }
+func Mappings() ([]MappingGroup, bool, error) { return nil, true, nil }

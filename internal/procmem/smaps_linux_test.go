@@ -10,8 +10,8 @@ func TestMappingsOfThisProcess(t *testing.T) {
 	for i := 0; i < len(hold); i += 4096 {
 		hold[i] = 1
 	}
-	groups, err := Mappings()
-	if err != nil {
+	groups, whole, err := Mappings()
+	if err != nil || !whole {
 		t.Fatal(err)
 	}
 	var heap, program bool

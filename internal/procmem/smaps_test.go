@@ -42,9 +42,9 @@ Swap:                  8 kB
 `
 
 func TestParseSmaps(t *testing.T) {
-	groups, err := parseSmaps(strings.NewReader(smapsText), owner{"/app/service", 0xc000012340})
-	if err != nil {
-		t.Fatal(err)
+	groups, whole, err := parseSmaps(strings.NewReader(smapsText), 1<<20, owner{"/app/service", 0xc000012340})
+	if err != nil || !whole {
+		t.Fatal(whole, err)
 	}
 	want := map[string]uint64{
 		"anon: Go: heap": 40964, "anonymous": 1024, "program": 1024, "libraries": 900, "c_heap": 512, "shared": 100, "stack": 16,
@@ -60,15 +60,38 @@ func TestParseSmaps(t *testing.T) {
 	if heap := groups[0]; heap.Count != 2 || heap.LazyFree != 4<<20 || heap.Huge != 20<<20 {
 		t.Errorf("%+v", heap)
 	}
-	if _, err := parseSmaps(strings.NewReader("Rss: 4 kB\n"), owner{}); err == nil {
+	if _, _, err := parseSmaps(strings.NewReader("Rss: 4 kB\n"), 1<<20, owner{}); err == nil {
 		t.Error("a number before any mapping")
+	}
+}
+
+// TestSmapsCutOff: what does not fit is left out and said, also within a number.
+func TestSmapsCutOff(t *testing.T) {
+	o := owner{"/app/service", 0xc000012340}
+	at := strings.Index(smapsText, "40960 kB") + 2
+	groups, whole, err := parseSmaps(strings.NewReader(smapsText), int64(at), o)
+	if err != nil || whole || len(groups) != 3 || groups[0].Group != "program" {
+		t.Errorf("%t, %v: %+v", whole, err, groups)
+	}
+}
+
+// TestSmapsAllocateLittle: of three thousand mappings no more than of three.
+func TestSmapsAllocateLittle(t *testing.T) {
+	o := owner{"/app/service", 0xc000012340}
+	text := strings.Repeat(smapsText, 400)
+	if n := testing.AllocsPerRun(5, func() {
+		if groups, _, err := parseSmaps(strings.NewReader(text), 2<<20, o); err != nil || len(groups) != 7 {
+			t.Error(groups, err)
+		}
+	}); n > 60 {
+		t.Errorf("%.0f allocations", n)
 	}
 }
 
 func FuzzParseSmaps(f *testing.F) {
 	f.Add(smapsText)
 	f.Fuzz(func(t *testing.T, text string) {
-		groups, err := parseSmaps(strings.NewReader(text), owner{"/app/service", 1 << 38})
+		groups, _, err := parseSmaps(strings.NewReader(text), 1<<16, owner{"/app/service", 1 << 38})
 		if len(groups) > maxGroups || err != nil && len(groups) > 0 {
 			t.Errorf("%d groups, %v", len(groups), err)
 		}

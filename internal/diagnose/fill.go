@@ -23,31 +23,37 @@ const (
 // bound: while it has taken less than it leaves, there is time to see.
 func (r *run) mayFill(g *growth, points []trend.XY) bool {
 	rise := min(g.To, points[len(points)-1].Y) - g.From
+	unseen := max(0, r.level(history.Objects)-r.level(history.LiveHeap)) // since the last collection
 	switch g.series {
 	case history.Goroutines:
-		return rise < mostPooled && r.roomy(r.risen(history.Unreclaimable, g.window), false)
+		return rise < mostPooled && r.roomy(r.risen(history.Unreclaimable, g.window), 0)
 	case history.Threads:
 		return rise < mostInThreads
-	case history.LiveHeap, history.OffHeap, history.Objects:
-		return r.roomy(rise, g.survives)
+	case history.LiveHeap:
+		if g.survives {
+			return r.roomy(g.To-g.From, unseen)
+		}
+		// Of what came since as much will live as of what came before.
+		allocated := trend.Mean(r.loads(g.window)).Y * 1024 * g.Span
+		lives := unseen * min(1, rise/max(allocated, 1))
+		return r.roomy(rise+lives, lives)
+	case history.OffHeap, history.Objects:
+		return r.roomy(rise, 0)
 	default:
 		return false // Nobody fills those to a bound; or they are held anyway.
 	}
 }
 
 // roomy tells whether a rise leaves more than it took. What a collection would
-// free is room, too, except where what lives is told by what was allocated.
-func (r *run) roomy(rise float64, survives bool) bool {
+// free is room, too, but for what lives of what the last one has not seen.
+func (r *run) roomy(rise, lives float64) bool {
 	if !r.limited() {
 		return true
 	}
 	if _, known := r.last.Get(history.Unreclaimable); !known {
 		return false
 	}
-	held := r.basis
-	if !survives {
-		held -= r.returnable()
-	}
+	held := r.basis - max(0, r.returnable()-lives)
 	return rise < takes*(r.scale-held)
 }
 
@@ -120,14 +126,18 @@ func (r *run) waited() (g growth, ok bool) {
 	if was.at == 0 || since <= 0 || since > was.growth.window {
 		return g, false
 	}
-	if r.recent(since).Collections > 0 && r.level(history.LiveHeap) < outlives*was.objects {
-		r.waiting = waiting{} // It was garbage.
-		return g, false
+	slowest := same
+	if r.recent(since).Collections > 0 {
+		if r.level(history.LiveHeap) < outlives*was.objects {
+			r.waiting = waiting{} // It was garbage.
+			return g, false
+		}
+		slowest = stays // Some of it was.
 	}
 	g = was.growth
 	objects := r.level(history.Objects)
 	rate := (objects - was.objects) / since.Seconds()
-	if rate < same*g.Rate || rate > g.Rate/outlives || r.roomy(objects-g.From, true) {
+	if rate < slowest*g.Rate || rate > g.Rate/outlives || r.roomy(objects-g.From, max(0, objects-r.level(history.LiveHeap))) {
 		return g, false
 	}
 	g.To, g.Span = objects, g.Span+since.Seconds()

@@ -1,9 +1,17 @@
 package survey
 
 import (
+	"bufio"
 	"bytes"
+	"io"
 	"strconv"
 	"strings"
+)
+
+const (
+	// maxFile bounds a file of the kernel, maxLine one of its lines.
+	maxFile = 1 << 20
+	maxLine = 64 << 10
 )
 
 // parseMounts gives the tmpfs mounts of /proc/self/mountinfo that can be
@@ -86,21 +94,52 @@ func parseFdinfo(text string) (m BPFMap, ok bool) {
 }
 
 // parseQueues sums up what is queued in the TCP sockets with these inodes, as
-// /proc/self/net/tcp tells it (net/ipv4/tcp_ipv4.c get_tcp4_sock).
-func parseQueues(text string, own map[string]bool) (bytes uint64) {
-	for line := range strings.Lines(text) {
-		fields := strings.Fields(line)
-		if len(fields) < 10 || !own[fields[9]] {
-			continue
-		}
-		send, receive, _ := strings.Cut(fields[4], ":")
-		for _, queue := range []string{send, receive} {
-			if n, err := strconv.ParseUint(queue, 16, 32); err == nil {
-				bytes += n
+// /proc/self/net/tcp tells it (net/ipv4/tcp_ipv4.c get_tcp4_sock), which lists
+// those of others, too: it takes no memory for a line.
+func parseQueues(r io.Reader, own map[string]bool) (queued uint64, whole bool, err error) {
+	text := &io.LimitedReader{R: r, N: maxFile}
+	lines := bufio.NewScanner(text)
+	lines.Buffer(make([]byte, 4<<10), maxLine)
+	for lines.Scan() {
+		var queues []byte
+		n := 0
+		for field := range bytes.FieldsSeq(lines.Bytes()) {
+			switch n {
+			case 4:
+				queues = field
+			case 9:
+				if own[string(field)] {
+					send, receive, _ := bytes.Cut(queues, []byte{':'})
+					queued += hex(send) + hex(receive)
+				}
+			}
+			if n++; n > 9 {
+				break
 			}
 		}
 	}
-	return bytes
+	return queued, text.N > 0, lines.Err()
+}
+
+// hex reads a number of 32 bits; 0 where it is none.
+func hex(digits []byte) (n uint64) {
+	if len(digits) > 8 {
+		return 0
+	}
+	for _, c := range digits {
+		switch {
+		case c >= '0' && c <= '9':
+			c -= '0'
+		case c >= 'A' && c <= 'F':
+			c -= 'A' - 10
+		case c >= 'a' && c <= 'f':
+			c -= 'a' - 10
+		default:
+			return 0
+		}
+		n = n<<4 | uint64(c)
+	}
+	return n
 }
 
 // Sizes of struct dentry and of an inode of a common file system, 64 bits.

@@ -57,7 +57,7 @@ type Survey struct {
 	BPFMaps  []BPFMap `json:"bpf_maps,omitempty"`
 	BPFBytes uint64   `json:"bpf_bytes,omitempty"`
 	// TCPQueued is bytes in the queues of this process's TCP sockets; absent
-	// where there are too many sockets to look at.
+	// where there are too many sockets to look at, and but for cgroup v1.
 	TCPQueued cgroupstat.Value `json:"tcp_queued_bytes,omitzero"`
 }
 

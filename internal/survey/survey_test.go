@@ -2,6 +2,7 @@ package survey
 
 import (
 	"reflect"
+	"strings"
 	"testing"
 )
 
@@ -36,8 +37,16 @@ func TestParseQueues(t *testing.T) {
    2: 0100007F:8000 0100007F:1F90 01 00020000:00000000 01:00000000 00000000     0        0 13 1 0000000000000000 20 4 30 10 -1
    3: 0100007F:8000 0100007F:1F90 01 7FFF0000:00000000 01:00000000 00000000     0        0 99 1 0000000000000000 20 4 30 10 -1
 `
-	if n := parseQueues(text, map[string]bool{"12": true, "13": true}); n != 0x30000 {
-		t.Errorf("%#x", n)
+	own := map[string]bool{"12": true, "13": true}
+	if n, whole, err := parseQueues(strings.NewReader(text), own); n != 0x30000 || !whole || err != nil {
+		t.Errorf("%#x, %t, %v", n, whole, err)
+	}
+	many := strings.Repeat(text, 3000)
+	if _, whole, err := parseQueues(strings.NewReader(many), own); whole || err != nil {
+		t.Errorf("of more than the bound: %t, %v", whole, err)
+	}
+	if n := testing.AllocsPerRun(5, func() { _, _, _ = parseQueues(strings.NewReader(many), own) }); n > 10 {
+		t.Errorf("%.0f allocations", n)
 	}
 }
 
@@ -59,7 +68,9 @@ func FuzzParsers(f *testing.F) {
 			}
 		}
 		parseFdinfo(text)
-		parseQueues(text, map[string]bool{"1": true})
+		if _, _, err := parseQueues(strings.NewReader(text), map[string]bool{"1": true}); err != nil && len(text) < maxLine {
+			t.Error(err)
+		}
 		if pids, _ := parsePIDs(text, 4); len(pids) > 4 {
 			t.Error(pids)
 		}

@@ -26,7 +26,6 @@ const (
 	maxDepth      = 8
 	maxFiles      = 4096
 	maxMountLines = 4096
-	maxFile       = 1 << 20
 )
 
 // Take fills dst. loc is where the process is, nil without a cgroup, level the
@@ -38,7 +37,9 @@ func Take(loc *cgroupstat.Location, level int, dst *Survey) error {
 	if loc != nil && level < len(loc.Levels) {
 		errs = append(errs, dst.processes(loc.Levels[level]))
 	}
-	errs = append(errs, dst.tmpfs(), dst.descriptors())
+	// Elsewhere what sockets have queued is among the usage.
+	queues := loc != nil && loc.Version == cgroupstat.V1
+	errs = append(errs, dst.tmpfs(), dst.descriptors(queues))
 	return errors.Join(errs...)
 }
 
@@ -175,8 +176,9 @@ func (s *Survey) tmpfs() error {
 	return nil
 }
 
-// descriptors looks at what this process has open: BPF maps, TCP sockets.
-func (s *Survey) descriptors() (err error) {
+// descriptors looks at what this process has open: BPF maps and, where that is
+// asked for, TCP sockets.
+func (s *Survey) descriptors(queues bool) (err error) {
 	dir, err := os.Open("/proc/self/fd")
 	if err != nil {
 		return fmt.Errorf("descriptors: %w", err)
@@ -192,7 +194,7 @@ func (s *Survey) descriptors() (err error) {
 		if err != nil {
 			continue // Closed meanwhile.
 		}
-		if inode, ok := strings.CutPrefix(to, "socket:["); ok {
+		if inode, ok := strings.CutPrefix(to, "socket:["); ok && queues {
 			sockets[strings.TrimSuffix(inode, "]")] = true
 		}
 		if to == "anon_inode:bpf-map" {
@@ -201,6 +203,9 @@ func (s *Survey) descriptors() (err error) {
 	}
 	slices.SortStableFunc(s.BPFMaps, func(a, b BPFMap) int { return cmp.Compare(b.Bytes, a.Bytes) })
 	s.BPFMaps = s.BPFMaps[:min(len(s.BPFMaps), MaxListed)]
+	if !queues {
+		return nil
+	}
 	return s.tcp(sockets)
 }
 
@@ -218,23 +223,27 @@ func (s *Survey) bpfMap(path string) {
 }
 
 func (s *Survey) tcp(sockets map[string]bool) error {
-	var queued uint64
+	var sum uint64
 	for _, path := range []string{"/proc/self/net/tcp", "/proc/self/net/tcp6"} {
 		if len(sockets) == 0 {
 			break
 		}
-		text, err := small(path)
+		f, err := os.Open(path)
 		if gone(err) {
 			continue // A kernel without it, or a sandbox.
 		}
 		if err != nil {
 			return fmt.Errorf("TCP queues: %w", err)
 		}
-		if len(text) == maxFile {
+		queued, whole, err := parseQueues(f, sockets)
+		if err = errors.Join(err, f.Close()); err != nil {
+			return fmt.Errorf("TCP queues: %w", err)
+		}
+		if !whole {
 			return nil
 		}
-		queued += parseQueues(string(text), sockets)
+		sum += queued
 	}
-	s.TCPQueued = cgroupstat.Of(queued)
+	s.TCPQueued = cgroupstat.Of(sum)
 	return nil
 }

@@ -75,6 +75,20 @@ func TestTmpfs(t *testing.T) {
 	t.Errorf("%s is not among %+v", dir, s.Tmpfs)
 }
 
+// TestQueuesAreReadOnV1: elsewhere nothing needs them.
+func TestQueuesAreReadOnV1(t *testing.T) {
+	for version, want := range map[cgroupstat.Version]bool{cgroupstat.V1: true, cgroupstat.V2: false} {
+		loc := cgroupstat.At(version, t.TempDir())
+		var s Survey
+		if err := Take(&loc, 0, &s); err != nil {
+			t.Fatal(err)
+		}
+		if told := !s.TCPQueued.IsZero(); told != want {
+			t.Errorf("cgroup %v: %t", version, told)
+		}
+	}
+}
+
 func BenchmarkTake(b *testing.B) {
 	loc, err := cgroupstat.Locate()
 	if err != nil {

@@ -2,6 +2,7 @@ package diagnose
 
 import (
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -139,6 +140,7 @@ func TestWithoutALimitNothingHeldIsTrouble(t *testing.T) {
 		"another":   func(s *sample.Sample) { s.Process.RSSAnon = cgroupstat.Of(40 * mebi) },
 		"growing": func(s *sample.Sample) {
 			n := uint64(s.Since.Seconds() * mebi)
+			s.Process.RSS = cgroupstat.Of(65*mebi + n)
 			s.Process.RSSAnon, s.Usage = cgroupstat.Of(60*mebi+n), cgroupstat.Of(100*mebi+n)
 			s.Stat.Set(cgroupstat.Anon, 98*mebi+n)
 		},
@@ -160,6 +162,9 @@ func TestWithoutALimitNothingHeldIsTrouble(t *testing.T) {
 				before = now
 			}
 			d := new(Doctor).Diagnose(&Facts{History: h, Version: cgroupstat.V2, Unlimited: true})
+			if told := slices.ContainsFunc(d.Trends, func(t Trend) bool { return t.Name == "gap" }); told != (name == "growing") {
+				t.Errorf("trends %+v", d.Trends)
+			}
 			if len(d.Findings) < 2 {
 				t.Errorf("nothing is held: %+v", d.Findings)
 			}

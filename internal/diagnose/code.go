@@ -50,12 +50,12 @@ var Table = []Entry{
 	},
 	{
 		ThreadGrowth, "Operating system threads pile up: goroutines blocked in cgo or system calls, or locked to threads that never end.",
-		"The number of threads rises steadily, by half or more.",
+		"The number of threads rises steadily, by twenty and by a quarter of what there is or more.",
 		"Look at the thread creation profile (pprof threadcreate) and at what blocks without a deadline: cgo calls, file locks, pipes.",
 	},
 	{
 		GoroutineLeak, "Goroutines are started and never end; each keeps its stack and what it refers to.",
-		"The floor of the goroutine count rises steadily and not with the load.",
+		"The floor of the goroutine count rises steadily and not with the load, by fifty and by a quarter of what there is or more.",
 		"Open the goroutine profile of the dump: the line where most of them wait. Close the channel, cancel the context.",
 	},
 	{

@@ -299,6 +299,10 @@ var named = []struct {
 	{history.Kernel, "kernel", "By"},
 	{history.Sock, "socket_buffers", "By"},
 	{history.Stacks, "go_stacks", "By"},
+	{history.Gap, "gap", "By"},
+	{history.Free, "go_free", "By"},
+	{history.Metadata, "go_metadata", "By"},
+	{history.HugePages, "huge_pages", "By"},
 }
 
 func (r *run) trends() {

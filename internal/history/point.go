@@ -63,8 +63,10 @@ const (
 	GoMemLimit
 	// Footprint is what GOMEMLIMIT limits.
 	Footprint
-	// RSS is the resident memory of this process.
+	// RSS is the resident memory of this process, Gap what of it is more than the
+	// heap in use.
 	RSS
+	Gap
 	// Levels end here: of several points the least counts, of Highest the most.
 	levels
 )
@@ -161,6 +163,10 @@ func PointOf(s, before *sample.Sample, seen Seen) Point {
 	}
 	p.value(Limit, s.Limit)
 	p.value(RSS, s.Process.RSS)
+	p.absent(Gap)
+	if n, ok := s.Gap(); ok {
+		p.size(Gap, uint64(max(0, n)))
+	}
 	g := &s.Go
 	p.size(LiveHeap, g.LiveHeap)
 	if g.LiveHeap == 0 {

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"os"
+	"strconv"
+	"strings"
 	"sync"
-	"testing"
 	"time"
 
 	"github.com/memguard-dev/go-memguard/internal/kerneltest"
@@ -14,20 +16,25 @@ type follower struct {
 	mu    sync.Mutex
 	usage [20]uint64 // of half a second
 	next  int
+	err   error // of the last reading that failed
 	done  chan struct{}
 	wg    sync.WaitGroup
 }
 
-func follow(t *testing.T, g *kerneltest.Group) *follower {
+func follow(g *kerneltest.Group) *follower {
 	f := &follower{done: make(chan struct{})}
 	ticker := time.NewTicker(25 * time.Millisecond)
 	f.wg.Go(func() {
 		defer ticker.Stop()
 		for {
-			n := g.Usage(t)
+			n, err := usageOf(g)
 			f.mu.Lock()
-			f.usage[f.next%len(f.usage)] = n
-			f.next++
+			if err != nil {
+				f.err = err
+			} else {
+				f.usage[f.next%len(f.usage)] = n
+				f.next++
+			}
 			f.mu.Unlock()
 			select {
 			case <-f.done:
@@ -39,9 +46,19 @@ func follow(t *testing.T, g *kerneltest.Group) *follower {
 	return f
 }
 
-func (f *follower) stop() {
+// usageOf is Group.Usage for a goroutine that is not a test's.
+func usageOf(g *kerneltest.Group) (uint64, error) {
+	text, err := os.ReadFile(g.UsageFile())
+	if err != nil {
+		return 0, err
+	}
+	return strconv.ParseUint(strings.TrimSpace(string(text)), 10, 64)
+}
+
+func (f *follower) stop() error {
 	close(f.done)
 	f.wg.Wait()
+	return f.err
 }
 
 // distance is how far a usage is from all that was read lately.

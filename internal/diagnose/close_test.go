@@ -54,33 +54,51 @@ func TestLimitTooCloseBesideNeighbours(t *testing.T) {
 }
 
 // TestGarbageThatIsFreedIsRoom: with GOGC=off a heap full of garbage is as it
-// should be, also in the moment in which a collection frees it.
+// should be, before the first collection and in the moment in which one frees it,
+// wholly or between what lives.
 func TestGarbageThatIsFreedIsRoom(t *testing.T) {
-	h := history.New(250 * time.Millisecond)
-	var before sample.Sample
 	const live, heap = 15, 112 // MiB
-	for i := range 4 * 30 {
-		objects, cycles := uint64(heap), uint64(1)
-		if i >= 4*25 {
-			objects, cycles = live, 2
-		}
-		now := sample.Sample{
-			Since: time.Duration(i) * 250 * time.Millisecond, Scope: sample.Cgroup,
-			Usage: cgroupstat.Of((heap + 2) * mebi), Limit: cgroupstat.Of(128 * mebi),
-			Go: gomem.Mem{
-				Objects: objects * mebi, Free: (heap - objects) * mebi, LiveHeap: live * mebi, GCCycles: cycles, MemoryLimit: 115 * mebi, Total: heap * mebi,
-			},
-		}
-		now.Stat.Set(cgroupstat.Anon, heap*mebi)
-		for _, none := range []cgroupstat.Key{cgroupstat.File, cgroupstat.InactiveFile, cgroupstat.ActiveFile, cgroupstat.SlabReclaimable} {
-			now.Stat.Set(none, 0)
-		}
-		p := history.PointOf(&now, &before, history.Seen{})
-		h.Add(&p)
-		before = now
-	}
-	if d := new(Doctor).Diagnose(&Facts{History: h, Version: cgroupstat.V2}); d.Has(LimitTooClose) {
-		t.Errorf("%+v", d.Findings)
+	for name, c := range map[string]struct {
+		collected, alive  uint64 // MiB that lived at the first collection, 0: none; and at the next
+		unused, scattered uint64 // MiB of room in spans after the next, and before
+		own               int64  // MiB of GOMEMLIMIT
+		want              bool
+	}{
+		"freed":                          {live, live, 0, 0, 115, false},
+		"freed between what lives":       {live, live, heap - live - 5, 0, 115, false},
+		"never collected":                {0, 0, 0, 0, 115, false},
+		"never collected, no GOMEMLIMIT": {0, 0, 0, 0, 1000, true},
+		"alive":                          {heap - 2, heap - 2, 0, 0, 115, true},
+		"alive beside room it needs":     {heap - 25, heap - 25, 25, 25, 115, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := history.New(250 * time.Millisecond)
+			var before sample.Sample
+			for i := range 4 * 30 {
+				objects, alive, unused, cycles := heap-c.scattered, c.collected, c.scattered, uint64(1)
+				if i >= 4*25 && c.alive > 0 {
+					objects, alive, unused, cycles = c.alive, c.alive, c.unused, 2
+				}
+				now := sample.Sample{
+					Since: time.Duration(i) * 250 * time.Millisecond, Scope: sample.Cgroup,
+					Usage: cgroupstat.Of((heap + 2) * mebi), Limit: cgroupstat.Of(128 * mebi),
+					Go: gomem.Mem{
+						Objects: objects * mebi, Unused: unused * mebi, Free: (heap - objects - unused) * mebi, LiveHeap: alive * mebi,
+						GCCycles: cycles, MemoryLimit: uint64(c.own) * mebi, Total: heap * mebi,
+					},
+				}
+				now.Stat.Set(cgroupstat.Anon, heap*mebi)
+				for _, none := range []cgroupstat.Key{cgroupstat.File, cgroupstat.InactiveFile, cgroupstat.ActiveFile, cgroupstat.SlabReclaimable} {
+					now.Stat.Set(none, 0)
+				}
+				p := history.PointOf(&now, &before, history.Seen{})
+				h.Add(&p)
+				before = now
+			}
+			if d := new(Doctor).Diagnose(&Facts{History: h, Version: cgroupstat.V2}); d.Has(LimitTooClose) != c.want {
+				t.Errorf("%+v", d.Findings)
+			}
+		})
 	}
 }
 

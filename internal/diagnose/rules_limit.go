@@ -62,7 +62,8 @@ func (r *run) tooClose() {
 }
 
 // garbage is the free and dead part of the Go heap, at the least of late. A
-// collection turns what is dead into what is free, so both count together.
+// collection turns what is dead into what is free, or into room beside what
+// lives, so all count together, but for the room that there always is.
 func (r *run) garbage() float64 {
 	const lately = 10 * time.Second
 	// A slow collection counts what is allocated meanwhile as alive: the least counts.
@@ -70,18 +71,21 @@ func (r *run) garbage() float64 {
 	if !alive {
 		live, alive = r.highest(history.LiveHeap, 2*lately)
 	}
-	if !alive {
+	least, scattered := math.Inf(1), math.Inf(1)
+	r.facts.History.Window(lately, func(p *history.Point) {
+		unused := float64(p.Bytes(history.Unused))
+		least = min(least, float64(p.Bytes(history.Free)+p.Bytes(history.Objects))+unused)
+		scattered = min(scattered, unused)
+	})
+	if own := r.last.Bytes(history.GoMemLimit); !alive && (own == 0 || float64(own) > r.scale) {
+		// Nothing was collected yet and nothing has to be soon: it may all live.
 		free, _ := r.floor(history.Free, lately)
 		return free
 	}
-	least := math.Inf(1)
-	r.facts.History.Window(lately, func(p *history.Point) {
-		least = min(least, float64(p.Bytes(history.Free)+p.Bytes(history.Objects)))
-	})
 	if math.IsInf(least, 1) {
 		return 0
 	}
-	return max(0, least-live)
+	return max(0, least-live-scattered)
 }
 
 func (r *run) noLimit() {

@@ -178,3 +178,46 @@ func TestLeakUnderADailyCycle(t *testing.T) {
 	}
 	t.Logf("found after %v: %s", at, f.Summary)
 }
+
+// TestProductionRate is some hours as they are lived: four points a second and a
+// diagnosis each five, of a healthy service and one that leaks.
+func TestProductionRate(t *testing.T) {
+	t.Parallel()
+	life := 4 * time.Hour
+	if testing.Short() {
+		life = 20 * time.Minute
+	}
+	for _, tt := range []struct {
+		name string
+		leak float64 // bytes a second
+	}{{"healthy", 0}, {"leaking", 20e6 / 3600}} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := &service{
+				random: rand.New(rand.NewPCG(1, 4)), load: day(0.5, false), base: 60 * mebi, perLoad: 80 * mebi,
+				lag: time.Minute, noise: 2 * mebi, leak: tt.leak,
+			}
+			h := history.New(250 * time.Millisecond)
+			var doctor Doctor
+			told := map[Code]time.Duration{}
+			for s.now < life {
+				for range 20 {
+					s.step(250*time.Millisecond, h)
+				}
+				for _, f := range doctor.Diagnose(&Facts{History: h, Version: cgroupstat.V2}).Findings {
+					if _, known := told[f.Code]; !known {
+						told[f.Code] = s.now
+					}
+				}
+			}
+			t.Logf("%v", told)
+			if at, found := told[HeapLeak]; found != (tt.leak > 0 && life > time.Hour) {
+				t.Errorf("told to leak: %t, at %v", found, at)
+			}
+			for _, c := range []Code{GoroutineLeak, OffHeap, LimitTooClose, KernelMemory} {
+				if at, found := told[c]; found {
+					t.Errorf("%s at %v", c, at)
+				}
+			}
+		})
+	}
+}

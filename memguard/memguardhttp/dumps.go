@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net/http"
 	"path/filepath"
@@ -62,17 +63,18 @@ func (h *handler) download(w http.ResponseWriter, r *http.Request, name string) 
 	header.Set("ETag", fmt.Sprintf(`"%x-%x"`, info.Size(), info.ModTime().UnixNano()))
 	header.Set("Cache-Control", "private, no-cache")
 	// As long as the reader takes something now and then it may go on.
-	http.ServeContent(&patient{ResponseWriter: w, controller: http.NewResponseController(w)}, r, base, info.ModTime(), f)
+	http.ServeContent(&patient{w, http.NewResponseController(w), h.write}, r, base, info.ModTime(), f)
 }
 
 // patient gives the reader time for each part.
 type patient struct {
 	http.ResponseWriter
 	controller *http.ResponseController
+	each       time.Duration
 }
 
 func (p *patient) Write(b []byte) (int, error) {
-	_ = p.controller.SetWriteDeadline(time.Now().Add(writeTime)) // Not every writer can.
+	_ = p.controller.SetWriteDeadline(time.Now().Add(p.each)) // Not every writer can.
 	return p.ResponseWriter.Write(b)
 }
 
@@ -95,13 +97,18 @@ func (h *handler) post(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusForbidden, err.Error())
 		return
 	}
-	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 	if len(r.URL.RawQuery) > maxQuery {
 		fail(w, http.StatusBadRequest, "query is too long")
 		return
 	}
-	if err := r.ParseForm(); err != nil {
-		fail(w, http.StatusBadRequest, err.Error())
+	if !h.forms.try() {
+		busy(w, "too many forms are being read")
+		return
+	}
+	err := readForm(w, r)
+	h.forms.leave()
+	if err != nil {
+		fail(w, statusOf(err), err.Error())
 		return
 	}
 	switch action := r.Form.Get("action"); action {
@@ -118,6 +125,25 @@ func (h *handler) post(w http.ResponseWriter, r *http.Request) {
 	default:
 		fail(w, http.StatusBadRequest, fmt.Sprintf("action %.50q: accepted are dump and delete", action))
 	}
+}
+
+// errForm is a body that cannot be read, or does not come.
+var errForm = errors.New("read the form")
+
+// readForm reads the body to its end, whatever it is, within the time that
+// hurry has set: what is left of it then is the connection's end.
+func readForm(w http.ResponseWriter, r *http.Request) error {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxForm))
+	if err != nil {
+		return fmt.Errorf("%w: %w", errForm, err)
+	}
+	w.Header().Del("Connection")
+	_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // Its end would look like the client's.
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	if err := r.ParseForm(); err != nil {
+		return fmt.Errorf("%w: %w", errForm, err)
+	}
+	return nil
 }
 
 func (h *handler) takeDump(w http.ResponseWriter, r *http.Request) {

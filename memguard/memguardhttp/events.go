@@ -30,7 +30,7 @@ func (h *handler) serveEvents(w http.ResponseWriter, r *http.Request) {
 		if err != nil {
 			return
 		}
-		_ = controller.SetWriteDeadline(time.Now().Add(writeTime)) // Not every writer can.
+		_ = controller.SetWriteDeadline(time.Now().Add(h.write)) // Not every writer can.
 		if _, err := fmt.Fprintf(w, "event: snapshot\ndata: %s\n\n", data); err != nil {
 			return
 		}

@@ -21,10 +21,18 @@ type handler struct {
 	renders  gate // those that make a page or a document
 	flames   gate // those that read whole profiles
 	streams  gate // server-sent events and downloads, which take their time
+	forms    gate // those whose body is being read
+	times
 
 	dumping  sync.Mutex
 	lastDump time.Time // under dumping
 	list     dumpList
+}
+
+// times are what clients may take.
+type times struct {
+	// write is for an answer, or a part of a download; form for a body.
+	write, form time.Duration
 }
 
 const (
@@ -36,18 +44,22 @@ const (
 	maxRenders  = 4
 	maxFlames   = 1
 	maxStreams  = 16
-	// patience is how long a request waits for its turn, writeTime how long a
-	// reader may take for an answer.
+	maxForms    = 8
+	// patience is how long a request waits for its turn.
 	patience  = 5 * time.Second
 	writeTime = 30 * time.Second
+	formTime  = 10 * time.Second
 )
 
 // Handler makes the handler of a guard, which may be nil, off or stopped: the
 // page then says so.
-func Handler(guard *memguard.Guard, opts ...Option) http.Handler {
+func Handler(guard *memguard.Guard, opts ...Option) http.Handler { return newHandler(guard, opts...) }
+
+func newHandler(guard *memguard.Guard, opts ...Option) *handler {
 	h := &handler{
 		guard: guard, options: options{cooldown: defaultCooldown}, origin: http.NewCrossOriginProtection(),
 		requests: newGate(maxRequests), renders: newGate(maxRenders), flames: newGate(maxFlames), streams: newGate(maxStreams),
+		forms: newGate(maxForms), times: times{write: writeTime, form: formTime},
 	}
 	for _, o := range opts {
 		if o != nil {
@@ -59,6 +71,7 @@ func Handler(guard *memguard.Guard, opts ...Option) http.Handler {
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	secure(w.Header())
+	h.hurry(w, r)
 	if h.authorize != nil {
 		if err := h.authorize(r); err != nil {
 			fail(w, http.StatusForbidden, err.Error())
@@ -70,8 +83,6 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer h.requests.leave()
-	// A host without timeouts of its own must not keep slow readers for ever.
-	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writeTime)) // Not every writer can.
 	switch r.Method {
 	case http.MethodGet, http.MethodHead:
 		h.get(w, r)
@@ -80,6 +91,21 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		w.Header().Set("Allow", h.allowed())
 		fail(w, http.StatusMethodNotAllowed, fmt.Sprintf("method %.20q: accepted are %s", r.Method, h.allowed()))
+	}
+}
+
+// hurry keeps slow clients from staying for ever where the host has no timeouts
+// of its own. A body that nobody reads ends its connection: net/http would wait
+// for it with the answer.
+func (h *handler) hurry(w http.ResponseWriter, r *http.Request) {
+	controller := http.NewResponseController(w)
+	_ = controller.SetWriteDeadline(time.Now().Add(h.write)) // Not every writer can.
+	if r.ContentLength == 0 {
+		return
+	}
+	_ = controller.SetReadDeadline(time.Now().Add(h.form)) // Not every writer can.
+	if r.ProtoMajor == 1 {
+		w.Header().Set("Connection", "close")
 	}
 }
 

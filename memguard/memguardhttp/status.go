@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"net/http"
+	"os"
 
 	"github.com/memguard-dev/go-memguard/heapdump/sites"
 	"github.com/memguard-dev/go-memguard/memguard"
@@ -15,6 +16,10 @@ var errTooBig = errors.New("reading this profile may take more memory than is le
 // statusOf is the answer to an error.
 func statusOf(err error) int {
 	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return http.StatusRequestTimeout
+	case errors.Is(err, errForm):
+		return http.StatusBadRequest
 	case errors.Is(err, fs.ErrNotExist):
 		return http.StatusNotFound
 	case errors.Is(err, memguard.ErrNoDumpDir), errors.Is(err, memguard.ErrStopped):

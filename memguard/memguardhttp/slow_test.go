@@ -1,0 +1,114 @@
+package memguardhttp
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"testing"
+	"time"
+)
+
+// dial opens a connection to a server.
+func dial(t testing.TB, server *httptest.Server) net.Conn {
+	t.Helper()
+	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", server.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	return conn
+}
+
+// patiently bounds what a test waits for.
+const patiently = 20 * time.Second
+
+func TestBodiesThatDoNotCome(t *testing.T) {
+	h := newHandler(start(t))
+	h.form = time.Second
+	server := httptest.NewServer(h)
+	defer server.Close()
+	for _, c := range []struct {
+		head string
+		want map[int]bool
+	}{
+		{"POST / HTTP/1.1\r\nContent-Type: application/x-www-form-urlencoded\r\n", map[int]bool{408: true, 503: true}},
+		{"POST /?action=dump HTTP/1.1\r\nContent-Type: text/plain\r\n", map[int]bool{408: true, 503: true}},
+		{"POST / HTTP/1.1\r\nSec-Fetch-Site: cross-site\r\n", map[int]bool{403: true}},
+		{"GET /?format=html HTTP/1.1\r\n", map[int]bool{200: true, 503: true}},
+	} {
+		var stalled []net.Conn
+		for range maxRequests + maxForms {
+			conn := dial(t, server)
+			if _, err := fmt.Fprintf(conn, "%sHost: x\r\nContent-Length: 100\r\n\r\na", c.head); err != nil {
+				t.Fatal(err)
+			}
+			stalled = append(stalled, conn)
+		}
+		for deadline := time.Now().Add(patiently); ; time.Sleep(10 * time.Millisecond) {
+			response, err := http.Get(server.URL + "/?format=json")
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = response.Body.Close() // Not read.
+			if response.StatusCode == http.StatusOK {
+				break
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("beside %q: %d", c.head, response.StatusCode)
+			}
+		}
+		for _, conn := range stalled {
+			if err := conn.SetReadDeadline(time.Now().Add(patiently)); err != nil {
+				t.Fatal(err)
+			}
+			in := bufio.NewReader(conn)
+			response, err := http.ReadResponse(in, nil)
+			if err != nil {
+				t.Fatalf("%q: %v", c.head, err)
+			}
+			if _, err := io.Copy(io.Discard, response.Body); err != nil || !c.want[response.StatusCode] {
+				t.Errorf("%q: %d, %v", c.head, response.StatusCode, err)
+			}
+			_ = response.Body.Close() // All was read.
+			// A reset as well ends it: the byte of the body was not read.
+			if n, err := io.Copy(io.Discard, in); n != 0 || errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Errorf("%q: %d bytes more, %v: the connection stays", c.head, n, err)
+			}
+		}
+	}
+}
+
+// TestConnectionAfterAForm: a form that came does not end its connection.
+func TestConnectionAfterAForm(t *testing.T) {
+	h := newHandler(start(t))
+	h.form = 300 * time.Millisecond
+	server := httptest.NewServer(h)
+	defer server.Close()
+	conn := dial(t, server)
+	in := bufio.NewReader(conn)
+	for _, c := range []struct {
+		request string
+		want    int
+	}{
+		{"POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 6\r\n\r\naction", 400},
+		{"GET /?format=json HTTP/1.1\r\nHost: x\r\n\r\n", 200},
+	} {
+		if _, err := io.WriteString(conn, c.request); err != nil {
+			t.Fatal(err)
+		}
+		response, err := http.ReadResponse(in, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = io.Copy(io.Discard, response.Body)
+		if err != nil || response.StatusCode != c.want || response.Close {
+			t.Errorf("%.20q: %d, %v, closes %v", c.request, response.StatusCode, err, response.Close)
+		}
+		_ = response.Body.Close() // All was read.
+	}
+}

@@ -51,6 +51,14 @@ func typed(put put, name string, v cgroupstat.Value) {
 	}
 }
 
+// told puts what was counted out of a number that the kernel may not tell:
+// none is 0 only where it does.
+func told(put put, n uint64, from cgroupstat.Value) {
+	if n > 0 || !from.IsZero() {
+		put(float64(n), attributes{})
+	}
+}
+
 func seconds(n int64) float64 { return time.Duration(n).Seconds() }
 
 // table is all metrics. Names never change their meaning; new ones come at the
@@ -177,8 +185,12 @@ var table = []*row{
 		func(v *view, put put) { put(float64(v.sample.Go.HeapInUse()), attributes{}) },
 	},
 	{
-		Metric{"memguard.heap.live", "By", UpDownCounter, "Heap that the last garbage collection found live.", nil, 1, "runtime/metrics /gc/heap/live"},
-		func(v *view, put put) { put(float64(v.sample.Go.LiveHeap), attributes{}) },
+		Metric{"memguard.heap.live", "By", UpDownCounter, "Heap that the last garbage collection found live; absent before the first.", nil, 1, "runtime/metrics /gc/heap/live"},
+		func(v *view, put put) {
+			if n := v.sample.Go.LiveHeap; n > 0 {
+				put(float64(n), attributes{})
+			}
+		},
 	},
 	{
 		Metric{"memguard.gap", "By", Gauge, "RSS minus heap in use; negative while heap pages were never touched.", nil, 1, "/proc/self/status, runtime/metrics"},
@@ -241,11 +253,11 @@ var table = []*row{
 	},
 	{
 		Metric{"memguard.oom_kills", "{process}", Counter, "Other processes of the container that the kernel killed for memory since Start.", nil, 1, "memory.events, memory.oom_control oom_kill"},
-		func(v *view, put put) { put(float64(v.guard.oomKills.Load()), attributes{}) },
+		func(v *view, put put) { told(put, v.guard.oomKills.Load(), v.sample.Events.OOMKill) },
 	},
 	{
 		Metric{"memguard.spikes", "{spike}", Counter, "Rises of the usage that came and went between two samples.", nil, 1, "memory.peak"},
-		func(v *view, put put) { put(float64(v.guard.spikes.Load()), attributes{}) },
+		func(v *view, put put) { told(put, v.guard.spikes.Load(), v.sample.Peak) },
 	},
 	{
 		Metric{"memguard.blackbox.dropped", "{record}", Counter, "Records that the black box lost because its volume did not answer.", nil, 1, "memguard"},

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/memguard-dev/go-memguard/cgroupstat"
 	"github.com/memguard-dev/go-memguard/internal/sample"
 )
 
@@ -130,6 +131,53 @@ func TestMeasurementsAreOfOneMomentAndBounded(t *testing.T) {
 	}
 	for m := range g.Measurements() {
 		t.Errorf("%s after Stop", m.Metric.Name)
+	}
+}
+
+// values are those that a metric has in a view.
+func values(t *testing.T, v *view, name string) (list []float64) {
+	t.Helper()
+	for _, r := range append(table[:len(table):len(table)], semconvTable...) {
+		if r.Name == name {
+			r.collect(v, func(n float64, _ attributes) { list = append(list, n) })
+			return list
+		}
+	}
+	t.Fatalf("no metric %s", name)
+	return nil
+}
+
+func TestWhatNothingTellsIsAbsent(t *testing.T) {
+	told := sample.Sample{Peak: cgroupstat.Of(1), Events: cgroupstat.Events{OOMKill: cgroupstat.Of(0)}}
+	told.Go.LiveHeap = 7
+	for name, want := range map[string][]float64{"memguard.heap.live": {7}, "memguard.oom_kills": {0}, "memguard.spikes": {0}} {
+		if got := values(t, &view{guard: &Guard{}}, name); len(got) != 0 {
+			t.Errorf("%s is %v, but nothing tells it", name, got)
+		}
+		if got := values(t, &view{guard: &Guard{}, sample: told}, name); !slices.Equal(got, want) {
+			t.Errorf("%s is %v, want %v", name, got, want)
+		}
+	}
+	var g Guard
+	g.oomKills.Add(2)
+	if got := values(t, &view{guard: &g}, "memguard.oom_kills"); !slices.Equal(got, []float64{2}) {
+		t.Errorf("kills that were counted are %v while the file cannot be read", got)
+	}
+}
+
+func TestPressureOfASnapshot(t *testing.T) {
+	tr := newTree(t)
+	g := mustStart(t, quiet(t, tr))
+	if s := g.Snapshot(); s.Pressure != nil {
+		t.Errorf("%+v without a file", s.Pressure)
+	}
+	if err := g.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	line := "avg10=0.00 avg60=0.00 avg300=0.00 total=0\n"
+	tr.write("memory.pressure", "some "+line+"full "+line)
+	if s := mustStart(t, quiet(t, tr)).Snapshot(); s.Pressure == nil || *s.Pressure != (cgroupstat.Pressure{}) {
+		t.Errorf("%+v, want zero, which is known", s.Pressure)
 	}
 }
 

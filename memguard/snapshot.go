@@ -58,10 +58,10 @@ type Snapshot struct {
 	Stat cgroupstat.Stat `json:"stat"`
 	// Events is memory.events, or failcnt and oom_control on v1.
 	Events cgroupstat.Events `json:"events"`
-	// Pressure is memory.pressure; zero where the kernel has none.
-	Pressure cgroupstat.Pressure `json:"pressure,omitzero"`
-	Process  ProcessMemory       `json:"process"`
-	Go       GoMemory            `json:"go"`
+	// Pressure is memory.pressure; nil where the kernel has none.
+	Pressure *cgroupstat.Pressure `json:"pressure,omitempty"`
+	Process  ProcessMemory        `json:"process"`
+	Go       GoMemory             `json:"go"`
 	// Breakdown splits the usage up; zero where nothing is known of it.
 	Breakdown Breakdown `json:"breakdown,omitzero"`
 	// Findings say what is wrong, what matters most first; healthy if nothing
@@ -119,13 +119,16 @@ func (g *Guard) Snapshot() Snapshot {
 		BasisBytes:    basis.of(&last),
 		Stat:          last.Stat,
 		Events:        last.Events,
-		Pressure:      last.Pressure,
 		Process:       last.Process,
 		Go:            last.Go,
 		LastDump:      g.lastDump.Load(),
 		Samples:       g.samples.Load(),
 		Failing:       g.faults.active(),
 		sample:        last,
+	}
+	if last.HasPressure {
+		pressure := last.Pressure
+		out.Pressure = &pressure
 	}
 	a := g.doctor.latest.Load()
 	out.Breakdown, _ = breakdown.Of(&last, a.lastSurvey())

@@ -31,7 +31,7 @@ type Mem struct {
 	// Total is all memory the runtime mapped (/memory/classes/total; MemStats.Sys).
 	Total uint64 `json:"total_bytes"`
 	// LiveHeap is what the last GC marked live (/gc/heap/live). 0 before the first GC.
-	LiveHeap uint64 `json:"live_heap_bytes"`
+	LiveHeap uint64 `json:"live_heap_bytes,omitzero"`
 	// Scannable is heap memory that a GC has to look for pointers in (/gc/scan/heap).
 	Scannable uint64 `json:"scannable_heap_bytes"`
 	// HeapGoal is where the running cycle wants to end (/gc/heap/goal).

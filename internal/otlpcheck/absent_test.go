@@ -21,6 +21,9 @@ var mayBeAbsent = map[string]func(s *memguard.Snapshot) bool{
 	"memguard.process.rss": func(s *memguard.Snapshot) bool {
 		return s.Process.RSSAnon.IsZero() && s.Process.RSSFile.IsZero() && s.Process.RSSShmem.IsZero()
 	},
+	"memguard.heap.live":   func(s *memguard.Snapshot) bool { return s.Go.LiveHeap == 0 },
+	"memguard.oom_kills":   func(s *memguard.Snapshot) bool { return s.Events.OOMKill.IsZero() },
+	"memguard.spikes":      func(s *memguard.Snapshot) bool { return s.Peak.IsZero() },
 	"memguard.gap":         func(s *memguard.Snapshot) bool { return s.Process.RSS.IsZero() },
 	"memguard.gomemlimit":  func(s *memguard.Snapshot) bool { return !s.Go.HasMemoryLimit() },
 	"container.memory.rss": func(s *memguard.Snapshot) bool { return s.Stat.Get(cgroupstat.Anon).IsZero() },

@@ -27,6 +27,7 @@ type field struct{ path, kind string }
 
 var (
 	value         = reflect.TypeFor[cgroupstat.Value]()
+	goMemory      = reflect.TypeFor[memguard.GoMemory]() // leaves fields out
 	moment        = reflect.TypeFor[time.Time]()
 	textMarshaler = reflect.TypeFor[encoding.TextMarshaler]()
 	marshaler     = reflect.TypeFor[interface{ MarshalJSON() ([]byte, error) }]()
@@ -42,7 +43,7 @@ func fields(t reflect.Type, path string, depth int) []field {
 		return []field{{path, "integer"}}
 	case t == moment:
 		return []field{{path, "RFC 3339 time"}}
-	case t.Implements(marshaler):
+	case t.Implements(marshaler) && t != goMemory:
 		return []field{{path, "object"}}
 	case t.Implements(textMarshaler), t.Kind() == reflect.String:
 		return []field{{path, "string"}}

@@ -7,11 +7,16 @@ import (
 	"time"
 )
 
-// eventEvery is the time between two server-sent events.
-const eventEvery = time.Second
+const (
+	// eventEvery is the time between two server-sent events, eventRetry that
+	// after which a reader comes again, streamTime how long a stream lasts.
+	eventEvery = time.Second
+	eventRetry = 2 * time.Second
+	streamTime = 10 * time.Minute
+)
 
 // serveEvents sends the document each second until the reader leaves or is
-// too slow.
+// too slow, the server is shut down, or it was long enough: a reader comes again.
 func (h *handler) serveEvents(w http.ResponseWriter, r *http.Request) {
 	if !h.streams.try() {
 		busy(w, "too many streams at the same time")
@@ -23,15 +28,18 @@ func (h *handler) serveEvents(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	controller := http.NewResponseController(w)
+	shutdown := h.servers.shutdown(r)
+	enough := time.NewTimer(h.stream)
+	defer enough.Stop()
 	ticker := time.NewTicker(eventEvery)
 	defer ticker.Stop()
-	for {
+	for next := fmt.Sprintf("retry: %d\n", eventRetry.Milliseconds()); ; next = "" {
 		data, err := json.Marshal(documentOf(h.guard))
 		if err != nil {
 			return
 		}
 		_ = controller.SetWriteDeadline(time.Now().Add(h.write)) // Not every writer can.
-		if _, err := fmt.Fprintf(w, "event: snapshot\ndata: %s\n\n", data); err != nil {
+		if _, err := fmt.Fprintf(w, "%sevent: snapshot\ndata: %s\n\n", next, data); err != nil {
 			return
 		}
 		if controller.Flush() != nil {
@@ -39,6 +47,10 @@ func (h *handler) serveEvents(w http.ResponseWriter, r *http.Request) {
 		}
 		select {
 		case <-r.Context().Done():
+			return
+		case <-shutdown:
+			return
+		case <-enough.C:
 			return
 		case <-ticker.C:
 		}

@@ -23,6 +23,7 @@ type handler struct {
 	streams  gate // server-sent events and downloads, which take their time
 	forms    gate // those whose body is being read
 	times
+	servers servers
 
 	dumping  sync.Mutex
 	lastDump time.Time // under dumping
@@ -31,8 +32,9 @@ type handler struct {
 
 // times are what clients may take.
 type times struct {
-	// write is for an answer, or a part of a download; form for a body.
-	write, form time.Duration
+	// write is for an answer, or a part of a download; form for a body; stream
+	// for all events.
+	write, form, stream time.Duration
 }
 
 const (
@@ -59,7 +61,7 @@ func newHandler(guard *memguard.Guard, opts ...Option) *handler {
 	h := &handler{
 		guard: guard, options: options{cooldown: defaultCooldown}, origin: http.NewCrossOriginProtection(),
 		requests: newGate(maxRequests), renders: newGate(maxRenders), flames: newGate(maxFlames), streams: newGate(maxStreams),
-		forms: newGate(maxForms), times: times{write: writeTime, form: formTime},
+		forms: newGate(maxForms), times: times{write: writeTime, form: formTime, stream: streamTime},
 	}
 	for _, o := range opts {
 		if o != nil {

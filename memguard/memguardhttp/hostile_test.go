@@ -285,8 +285,9 @@ func TestEventsEnd(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer response.Body.Close()
-		first := make([]byte, 22)
-		if _, err := io.ReadFull(response.Body, first); err != nil || string(first) != "event: snapshot\ndata: " {
+		const want = "retry: 2000\nevent: snapshot\ndata: "
+		first := make([]byte, len(want))
+		if _, err := io.ReadFull(response.Body, first); err != nil || string(first) != want {
 			t.Fatalf("%q, %v", first, err)
 		}
 	}

@@ -2,9 +2,11 @@ package memguardhttp
 
 import (
 	"bytes"
+	"compress/gzip"
 	"errors"
 	"fmt"
 	"html/template"
+	"io"
 	"net/http"
 	"net/url"
 	"os"
@@ -64,53 +66,83 @@ func (h *handler) flame(w http.ResponseWriter, r *http.Request, q url.Values) {
 }
 
 // tree reads a profile, or what grew since another one.
-func (h *handler) tree(name, base string) (*flame.Tree, error) {
-	peak, err := h.open(name)
-	if err != nil {
-		return nil, err
+func (h *handler) tree(name, base string) (_ *flame.Tree, err error) {
+	names := []string{name}
+	if base != "" {
+		names = append(names, base)
 	}
-	defer peak.Close() // Only read.
+	var files []io.Reader
+	var cost uint64
+	for _, name := range names {
+		f, err := h.guard.OpenDump(name)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close() // Only read.
+		n, err := unpacked(f)
+		if err != nil {
+			return nil, unreadable(err)
+		}
+		files, cost = append(files, f), cost+parseCost*uint64(n)
+	}
+	if left, ok := h.left(); ok && cost > left {
+		return nil, fmt.Errorf("%w: %s are left", errTooBig, size(left))
+	}
 	var tree *flame.Tree
 	if base == "" {
-		tree, err = flame.Read(peak)
+		tree, err = flame.Read(files[0])
 	} else {
-		from, opened := h.open(base)
-		if opened != nil {
-			return nil, opened
-		}
-		defer from.Close() // Only read.
-		tree, err = flame.Diff(from, peak)
+		tree, err = flame.Diff(files[1], files[0])
 	}
+	return tree, unreadable(err)
+}
+
+// unreadable names an error that says nothing more of a profile.
+func unreadable(err error) error {
 	if err != nil && statusOf(err) == http.StatusInternalServerError {
 		err = fmt.Errorf("%w: %w", errProfile, err)
 	}
-	return tree, err
+	return err
 }
 
-// open opens a heap profile that may be read without harm.
-func (h *handler) open(name string) (*os.File, error) {
-	f, err := h.guard.OpenDump(name)
-	if err != nil {
-		return nil, err
-	}
+// unpacked is the size of a profile as it is read: that of one compressed says
+// nothing, and what the file itself says of it need not be true.
+func unpacked(f *os.File) (int64, error) {
 	info, err := f.Stat()
-	if err == nil {
-		err = h.afford(info.Size())
-	}
 	if err != nil {
-		return nil, errors.Join(err, f.Close())
+		return 0, err
 	}
-	return f, nil
+	n := info.Size()
+	var magic [2]byte
+	if _, err := f.ReadAt(magic[:], 0); err == nil && string(magic[:]) == "\x1f\x8b" {
+		if n, err = inflated(f); err != nil {
+			return 0, err
+		}
+		if _, err := f.Seek(0, io.SeekStart); err != nil {
+			return 0, err
+		}
+	}
+	if n > inuse.MaxSize {
+		return 0, fmt.Errorf("%w: limit %d bytes uncompressed", inuse.ErrTooLarge, inuse.MaxSize)
+	}
+	return n, nil
 }
 
-func (h *handler) afford(bytes int64) error {
+// inflated counts up to a little more than can be read, and keeps nothing.
+func inflated(f io.Reader) (int64, error) {
+	z, err := gzip.NewReader(f)
+	if err != nil {
+		return 0, err
+	}
+	return io.Copy(io.Discard, io.LimitReader(z, inuse.MaxSize+1))
+}
+
+// headroom is what is left below the limit; false where there is none.
+func (h *handler) headroom() (uint64, bool) {
 	s := h.guard.Snapshot()
 	limit, ok1 := s.Limit.Bytes.Get()
 	used, ok2 := s.Unreclaimable.Get()
-	if left := limit - min(limit, used); ok1 && ok2 && parseCost*uint64(min(bytes, inuse.MaxSize)) > left {
-		return fmt.Errorf("%w: %s are left", errTooBig, size(left))
-	}
-	return nil
+	return limit - min(limit, used), ok1 && ok2
 }
 
 // draw makes the picture and the table.

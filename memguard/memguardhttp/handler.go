@@ -24,6 +24,8 @@ type handler struct {
 	forms    gate // those whose body is being read
 	times
 	servers servers
+	// left is headroom, for tests to replace.
+	left func() (uint64, bool)
 
 	dumping  sync.Mutex
 	lastDump time.Time // under dumping
@@ -63,6 +65,7 @@ func newHandler(guard *memguard.Guard, opts ...Option) *handler {
 		requests: newGate(maxRequests), renders: newGate(maxRenders), flames: newGate(maxFlames), streams: newGate(maxStreams),
 		forms: newGate(maxForms), times: times{write: writeTime, form: formTime, stream: streamTime},
 	}
+	h.left = h.headroom
 	for _, o := range opts {
 		if o != nil {
 			o(&h.options)

@@ -65,7 +65,7 @@ func (h *handler) json(w http.ResponseWriter, r *http.Request, make func(*bytes.
 // still the same.
 func (h *handler) tagged(w http.ResponseWriter, r *http.Request, contentType string, make func(*bytes.Buffer) error) {
 	var body bytes.Buffer
-	if !inTurn(w, r, h.renders, func() error { return make(&body) }) {
+	if !h.inTurn(w, r, h.renders, func() error { return make(&body) }) {
 		return
 	}
 	sum := sha256.Sum256(body.Bytes())

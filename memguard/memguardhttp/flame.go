@@ -51,6 +51,12 @@ type baseLink struct {
 type topRow struct{ Flat, Share, Cum, Function, Place, Zoom string }
 
 func (h *handler) flame(w http.ResponseWriter, r *http.Request, q url.Values) {
+	// Also while it is sent: a slow reader keeps it in memory.
+	if !h.graphs.enter(r.Context(), h.times.turn) {
+		busy(w, "other flame graphs are being made or read")
+		return
+	}
+	defer h.graphs.leave()
 	top := newHead("memguard: heap")
 	h.render(w, r, h.flames, "text/html; charset=utf-8", func(body *bytes.Buffer) error {
 		page := &flamePage{head: top, File: base(q.Get("flame")), Base: base(q.Get("base")), Search: fmt.Sprintf("%.*s", maxSearch, q.Get("search"))}

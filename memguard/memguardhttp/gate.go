@@ -20,7 +20,7 @@ func (g gate) try() bool {
 }
 
 // enter waits for its turn, but not for ever.
-func (g gate) enter(ctx context.Context) bool {
+func (g gate) enter(ctx context.Context, patience time.Duration) bool {
 	if g.try() {
 		return true
 	}

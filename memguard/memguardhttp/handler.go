@@ -20,6 +20,7 @@ type handler struct {
 	requests gate // all of them
 	renders  gate // those that make a page or a document
 	flames   gate // those that read whole profiles
+	graphs   gate // those whose flame graph, which is large, is made or sent
 	streams  gate // server-sent events and downloads, which take their time
 	forms    gate // those whose body is being read
 	times
@@ -35,8 +36,8 @@ type handler struct {
 // times are what clients may take.
 type times struct {
 	// write is for an answer, or a part of a download; form for a body; stream
-	// for all events.
-	write, form, stream time.Duration
+	// for all events; turn is how long they may have to wait for their turn.
+	write, form, stream, turn time.Duration
 }
 
 const (
@@ -47,10 +48,11 @@ const (
 	maxRequests = 64
 	maxRenders  = 4
 	maxFlames   = 1
+	maxGraphs   = 4
 	maxStreams  = 16
 	maxForms    = 8
-	// patience is how long a request waits for its turn.
-	patience  = 5 * time.Second
+
+	turnTime  = 5 * time.Second
 	writeTime = 30 * time.Second
 	formTime  = 10 * time.Second
 )
@@ -62,8 +64,9 @@ func Handler(guard *memguard.Guard, opts ...Option) http.Handler { return newHan
 func newHandler(guard *memguard.Guard, opts ...Option) *handler {
 	h := &handler{
 		guard: guard, options: options{cooldown: defaultCooldown}, origin: http.NewCrossOriginProtection(),
-		requests: newGate(maxRequests), renders: newGate(maxRenders), flames: newGate(maxFlames), streams: newGate(maxStreams),
-		forms: newGate(maxForms), times: times{write: writeTime, form: formTime, stream: streamTime},
+		requests: newGate(maxRequests), renders: newGate(maxRenders), flames: newGate(maxFlames), graphs: newGate(maxGraphs),
+		streams: newGate(maxStreams),
+		forms:   newGate(maxForms), times: times{write: writeTime, form: formTime, stream: streamTime, turn: turnTime},
 	}
 	h.left = h.headroom
 	for _, o := range opts {
@@ -185,7 +188,7 @@ func busy(w http.ResponseWriter, text string) {
 // turn is over: a slow reader keeps nobody waiting.
 func (h *handler) render(w http.ResponseWriter, r *http.Request, turn gate, contentType string, make func(*bytes.Buffer) error) {
 	var body bytes.Buffer
-	if !inTurn(w, r, turn, func() error { return make(&body) }) {
+	if !h.inTurn(w, r, turn, func() error { return make(&body) }) {
 		return
 	}
 	w.Header().Set("Content-Type", contentType)
@@ -194,8 +197,8 @@ func (h *handler) render(w http.ResponseWriter, r *http.Request, turn gate, cont
 }
 
 // inTurn does something while few others do, and tells what went wrong.
-func inTurn(w http.ResponseWriter, r *http.Request, turn gate, do func() error) bool {
-	if !turn.enter(r.Context()) {
+func (h *handler) inTurn(w http.ResponseWriter, r *http.Request, turn gate, do func() error) bool {
+	if !turn.enter(r.Context(), h.times.turn) {
 		busy(w, "others are being answered")
 		return false
 	}

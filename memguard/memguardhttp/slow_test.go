@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"sync"
 	"testing"
 	"time"
 )
@@ -110,5 +111,51 @@ func TestConnectionAfterAForm(t *testing.T) {
 			t.Errorf("%.20q: %d, %v, closes %v", c.request, response.StatusCode, err, response.Close)
 		}
 		_ = response.Body.Close() // All was read.
+	}
+}
+
+// stuck is a reader that takes nothing until it is let go.
+type stuck struct {
+	*httptest.ResponseRecorder
+	writing chan struct{} // one for each that has come to its body
+	letGo   chan struct{}
+}
+
+func (s *stuck) Write(b []byte) (int, error) {
+	s.writing <- struct{}{}
+	<-s.letGo
+	return s.ResponseRecorder.Write(b)
+}
+
+// TestSlowReadersOfFlameGraphs: few bodies are in memory at a time.
+func TestSlowReadersOfFlameGraphs(t *testing.T) {
+	g := start(t)
+	h := newHandler(g)
+	query := "?flame=" + base(dump(t, g).Path)
+	writing, letGo := make(chan struct{}), make(chan struct{})
+	var wg sync.WaitGroup
+	for range maxGraphs {
+		wg.Go(func() {
+			w := &stuck{httptest.NewRecorder(), writing, letGo}
+			h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/"+query, nil))
+			if w.Code != http.StatusOK {
+				t.Error(w.Code)
+			}
+		})
+	}
+	for range maxGraphs {
+		<-writing
+	}
+	h.times.turn = 10 * time.Millisecond
+	if w := ask(h, http.MethodGet, query); w.Code != http.StatusServiceUnavailable {
+		t.Errorf("one more: %d", w.Code)
+	}
+	if w := ask(h, http.MethodGet, "?format=html"); w.Code != http.StatusOK {
+		t.Errorf("the page beside them: %d", w.Code)
+	}
+	close(letGo)
+	wg.Wait()
+	if w := ask(h, http.MethodGet, query); w.Code != http.StatusOK {
+		t.Errorf("afterwards: %d", w.Code)
 	}
 }

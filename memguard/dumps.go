@@ -1,6 +1,7 @@
 package memguard
 
 import (
+	"fmt"
 	"os"
 
 	"github.com/memguard-dev/go-memguard/heapdump"
@@ -14,7 +15,8 @@ func (g *Guard) Dumps() ([]heapdump.Dump, error) {
 	if err != nil {
 		return nil, err
 	}
-	return store.List()
+	list, err := store.List()
+	return list, g.orStopped(err)
 }
 
 // OpenDump opens a file of a dump for reading: its profile, manifest or
@@ -25,7 +27,8 @@ func (g *Guard) OpenDump(name string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return store.OpenFile(name)
+	f, err := store.OpenFile(name)
+	return f, g.orStopped(err)
 }
 
 // DeleteDump deletes a dump, by the path of its profile or the last part of
@@ -36,15 +39,23 @@ func (g *Guard) DeleteDump(name string) error {
 	if err != nil {
 		return err
 	}
-	return store.Remove(name)
+	return g.orStopped(store.Remove(name))
 }
 
 func (g *Guard) store() (*heapdump.Store, error) {
-	if g == nil || g.sampler == nil {
+	if g == nil || g.sampler == nil || g.ctx.Err() != nil {
 		return nil, ErrStopped
 	}
 	if g.dumper == nil {
 		return nil, ErrNoDumpDir
 	}
 	return g.dumper.store, nil
+}
+
+// orStopped names the error of an operation that Stop met halfway.
+func (g *Guard) orStopped(err error) error {
+	if err != nil && g.ctx.Err() != nil {
+		err = fmt.Errorf("%w: %w", ErrStopped, err)
+	}
+	return err
 }

@@ -271,6 +271,7 @@ func TestAuthorize(t *testing.T) {
 
 func TestWithoutGuard(t *testing.T) {
 	off := start(t)
+	dumped := base(dump(t, off).Path)
 	if err := off.Stop(); err != nil {
 		t.Fatal(err)
 	}
@@ -283,6 +284,14 @@ func TestWithoutGuard(t *testing.T) {
 		}
 		if w := ask(h, http.MethodPost, "", form("action", "dump")); w.Code != http.StatusConflict {
 			t.Errorf("%s: dump %d", name, w.Code)
+		}
+		for _, query := range []string{"?dumps", "?dump=" + dumped, "?flame=" + dumped} {
+			if w := ask(h, http.MethodGet, query); w.Code != http.StatusConflict {
+				t.Errorf("%s %s: %d, %s", name, query, w.Code, w.Body)
+			}
+		}
+		if w := ask(h, http.MethodPost, "", form("action", "delete", "dump", dumped)); w.Code != http.StatusConflict {
+			t.Errorf("%s: delete %d, %s", name, w.Code, w.Body)
 		}
 		if page := ask(h, http.MethodGet, "?format=html").Body.String(); !strings.Contains(page, "memguard is not running") {
 			t.Errorf("%s: the page does not say so", name)

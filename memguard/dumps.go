@@ -59,3 +59,15 @@ func (g *Guard) orStopped(err error) error {
 	}
 	return err
 }
+
+// omits says in the manifest of a dump asked for why no fresh one follows, and
+// names the sites there that the fresh one would have named.
+func (d *dumper) omits(r *heapdump.Request) {
+	if r.Stage != heapdump.Immediate {
+		return
+	}
+	now := d.guard.published.load()
+	if err := d.afford(&now, heapdump.Fresh); err != nil {
+		r.Omitted, r.Top = err.Error(), topSites
+	}
+}

@@ -173,7 +173,7 @@ func (g *Guard) Dump(ctx context.Context, reason string) (heapdump.Dump, error) 
 		}
 		got, err := g.dumper.capture(ctx, heapdump.Request{
 			Time: at, Stage: stages[i], Reason: reason, Context: g.dumper.context(c).withMappings(stages[i]), Goroutines: i == 0,
-			Top: i * topSites,
+			Top: i * topSites, Describe: g.dumper.omits,
 		})
 		if err != nil {
 			errs = append(errs, fmt.Errorf("dump: %w", err))

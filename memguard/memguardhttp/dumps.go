@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"net/http"
 	"path/filepath"
 	"strings"
@@ -146,14 +147,21 @@ func readForm(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
+// taken is a dump and what it lacks.
+type taken struct {
+	heapdump.Dump
+	// Error says why a stage, or something of the dump, is missing.
+	Error string `json:"error,omitempty"`
+}
+
 func (h *handler) takeDump(w http.ResponseWriter, r *http.Request) {
 	if !h.dumping.TryLock() {
 		busy(w, "a dump is being taken")
 		return
 	}
 	defer h.dumping.Unlock()
-	if left := h.cooldown - time.Since(h.lastDump); left > 0 {
-		w.Header().Set("Retry-After", fmt.Sprint(int(left.Seconds())+1))
+	if left := h.cooldown - h.now().Sub(h.lastDump); left > 0 {
+		w.Header().Set("Retry-After", fmt.Sprint(int(math.Ceil(left.Seconds()))))
 		fail(w, http.StatusTooManyRequests, fmt.Sprintf("the last dump was taken a moment ago: again in %.0f s", left.Seconds()))
 		return
 	}
@@ -161,14 +169,27 @@ func (h *handler) takeDump(w http.ResponseWriter, r *http.Request) {
 	if more := strings.ToValidUTF8(r.Form.Get("reason"), "�"); more != "" {
 		reason += fmt.Sprintf(": %.200s", more)
 	}
-	dump, err := h.guard.Dump(r.Context(), reason)
-	h.lastDump = time.Now()
+	// It may take longer than an answer.
+	controller := http.NewResponseController(w)
+	_ = controller.SetWriteDeadline(time.Time{}) // Not every writer can.
+	dump, err := h.dump(r.Context(), reason)
+	_ = controller.SetWriteDeadline(time.Now().Add(h.write)) // Not every writer can.
 	h.list.forget()
+	if status := statusOf(err); dump.Path != "" || status != http.StatusInsufficientStorage && status != http.StatusConflict {
+		h.lastDump = h.now() // One that was refused cost nothing.
+	}
 	if dump.Path == "" {
 		fail(w, statusOf(err), err.Error())
 		return
 	}
-	done(w, r, dump)
+	answer := taken{Dump: dump}
+	h.note.Store(nil)
+	if err != nil {
+		answer.Error = err.Error()
+		note := fmt.Sprintf("The dump of %s is not all that was asked for: %.500s", dump.Time.UTC().Format("15:04:05"), err)
+		h.note.Store(&note)
+	}
+	done(w, r, answer)
 }
 
 // done sends a person back to the page, and tells a tool what was done.

@@ -2,13 +2,16 @@ package memguardhttp
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"github.com/memguard-dev/go-memguard/heapdump"
 	"github.com/memguard-dev/go-memguard/memguard"
 )
 
@@ -25,11 +28,14 @@ type handler struct {
 	forms    gate // those whose body is being read
 	times
 	servers servers
-	// left is headroom, for tests to replace.
+	// left is headroom, now the clock and dump the guard's, for tests to replace.
 	left func() (uint64, bool)
+	now  func() time.Time
+	dump func(ctx context.Context, reason string) (heapdump.Dump, error)
 
 	dumping  sync.Mutex
-	lastDump time.Time // under dumping
+	lastDump time.Time              // under dumping
+	note     atomic.Pointer[string] // what the last dump asked for lacks
 	list     dumpList
 }
 
@@ -68,7 +74,7 @@ func newHandler(guard *memguard.Guard, opts ...Option) *handler {
 		streams: newGate(maxStreams),
 		forms:   newGate(maxForms), times: times{write: writeTime, form: formTime, stream: streamTime, turn: turnTime},
 	}
-	h.left = h.headroom
+	h.left, h.now, h.dump = h.headroom, time.Now, guard.Dump
 	for _, o := range opts {
 		if o != nil {
 			o(&h.options)

@@ -78,6 +78,7 @@ type overviewPage struct {
 	CanDump           bool
 	Dumps             []dumpView
 	DumpsError        string
+	DumpNote          string
 	Compare           *comparison
 	Basis, Thresholds string
 
@@ -158,6 +159,9 @@ func (h *handler) overviewPage(top head, name string, back time.Duration) *overv
 	dumps, err := h.list.get(h.guard)
 	if err != nil {
 		p.DumpsError = err.Error()
+	}
+	if note := h.note.Load(); note != nil {
+		p.DumpNote = *note
 	}
 	p.Chart, p.Lines = pastChart(h.guard.History(back), s, dumps, back)
 	for _, n := range numbers(s) {

@@ -3,6 +3,7 @@ package memguardhttp
 import (
 	"html/template"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/memguard-dev/go-memguard/cgroupstat"
@@ -79,7 +80,7 @@ func usageBar(s *memguard.Snapshot) (template.HTML, []part) {
 	return template.HTML(bar.SVG()), parts //nolint:gosec // The picture escapes what is in it.
 }
 
-// maxCollections is how many garbage collections are marked; more say nothing.
+// maxCollections is how many marks there are of garbage collections.
 const maxCollections = 40
 
 // pastChart is the memory over time.
@@ -104,9 +105,14 @@ func pastChart(moments []memguard.Moment, s *memguard.Snapshot, dumps []heapdump
 		}
 	}
 	series("usage", "", false, func(m *memguard.Moment) cgroupstat.Value { return m.Usage })
-	series("unreclaimable", "", false, func(m *memguard.Moment) cgroupstat.Value { return m.Highest })
+	series("unreclaimable", "", false, func(m *memguard.Moment) cgroupstat.Value { return m.Unreclaimable })
 	series("RSS", "", false, func(m *memguard.Moment) cgroupstat.Value { return m.RSS })
 	series("live heap", "", false, func(m *memguard.Moment) cgroupstat.Value { return m.LiveHeap })
+	// A moment's sizes are the least of its time: what rose and fell in it is in
+	// its highest alone.
+	if slices.ContainsFunc(moments, func(m memguard.Moment) bool { return m.Highest.Or(0) > m.Unreclaimable.Or(math.MaxUint64) }) {
+		series("unreclaimable, highest", "", false, func(m *memguard.Moment) cgroupstat.Value { return m.Highest })
+	}
 	series("limit", chart.ClassLimit, true, func(m *memguard.Moment) cgroupstat.Value { return m.Limit })
 	series("GOMEMLIMIT", chart.ClassGoMemLimit, true, func(m *memguard.Moment) cgroupstat.Value { return m.GoMemLimit })
 	for _, t := range s.Thresholds {
@@ -125,14 +131,30 @@ func pastChart(moments []memguard.Moment, s *memguard.Snapshot, dumps []heapdump
 	return template.HTML(c.SVG()), lines //nolint:gosec // The picture escapes what is in it.
 }
 
+// collections are marks of the moments with any; where there are more, one mark
+// stands for those of some moments in a row.
 func collections(moments []memguard.Moment) (events []chart.Event) {
+	with := 0
 	for i := range moments {
 		if moments[i].GCCycles > 0 {
-			events = append(events, chart.Event{At: moments[i].Time, Name: "collection", Class: chart.ClassGC})
+			with++
 		}
 	}
-	if len(events) > maxCollections {
-		return nil
+	each := (with + maxCollections - 1) / maxCollections
+	var sum uint64
+	for i, seen := 0, 0; i < len(moments); i++ {
+		if moments[i].GCCycles == 0 {
+			continue
+		}
+		sum += moments[i].GCCycles
+		if seen++; seen%each != 0 && seen != with {
+			continue
+		}
+		name := "collection"
+		if sum > 1 {
+			name = count(sum) + " collections"
+		}
+		events, sum = append(events, chart.Event{At: moments[i].Time, Name: name, Class: chart.ClassGC}), 0
 	}
 	return events
 }

@@ -43,7 +43,7 @@ func (h *handler) overview(w http.ResponseWriter, r *http.Request, q url.Values)
 		fail(w, http.StatusBadRequest, err.Error())
 		return
 	}
-	w.Header().Set("Vary", "Accept")
+	w.Header().Add("Vary", "Accept")
 	switch format {
 	case "json":
 		h.json(w, r, func(body *bytes.Buffer) error { return json.NewEncoder(body).Encode(documentOf(h.guard)) })

@@ -194,7 +194,7 @@ func (h *handler) takeDump(w http.ResponseWriter, r *http.Request) {
 
 // done sends a person back to the page, and tells a tool what was done.
 func done(w http.ResponseWriter, r *http.Request, what any) {
-	if names(r, "text/html") {
+	if acceptOf(r).names("text/html") {
 		w.Header().Set("Location", "?#dumps")
 		w.WriteHeader(http.StatusSeeOther)
 		return

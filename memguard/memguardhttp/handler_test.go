@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -88,6 +89,27 @@ func TestFormats(t *testing.T) {
 		{"", "text/html;q=0.5, application/json;q=0.9", "application/json"},
 		{"", "text/*", "text/plain"},
 		{"", "text/html;q=0, */*;q=0.1", "application/json"},
+		{"", "application/json, text/plain, */*", "application/json"},
+		{"", "application/json, */*", "application/json"},
+		{"", "*/*, application/json", "application/json"},
+		{"", "text/plain, application/json", "application/json"},
+		{"", "text/plain, */*", "text/plain"},
+		{"", "text/plain, application/json;q=0.9", "text/plain"},
+		{"", "text/html, application/json", "text/html"},
+		{"", "application/json;q=0.0, text/plain;q=0.1", "text/plain"},
+		{"", "text/html;q=0.0, */*", "application/json"},
+		{"", "text/html;q=0.0", "text/plain"},
+		{"", "application/json;q=2, text/plain;q=0.1", "text/plain"},
+		{"", "application/json;q=x, text/plain;q=0.1", "text/plain"},
+		{"", "application/json;q=NaN, text/plain;q=0.1", "text/plain"},
+		{"", "application/json," + strings.Repeat("a/b,", maxAccept/4) + "text/html", "application/json"},
+		{"", strings.Repeat("a", 2*maxAccept), "text/plain"},
+		{"?history=1m", "text/csv;q=0.1, application/json", "application/json"},
+		{"?history=1m", "text/csv, application/json;q=0.1", "text/csv"},
+		{"?history=1m", "text/csv;q=0.0, */*", "application/json"},
+		{"?history=1m", "text/csv;q=0.5, */*;q=0.5", "text/csv"},
+		{"?history=1m", "text/csv, application/json", "application/json"},
+		{"?history=1m", "*/*", "application/json"},
 		{"?format=html", "application/json", "text/html"},
 		{"?format=json", "", "application/json"},
 		{"?format=text", "text/html", "text/plain"},
@@ -99,6 +121,18 @@ func TestFormats(t *testing.T) {
 		w := ask(h, http.MethodGet, c.query, with("Accept", c.accept))
 		if got := w.Header().Get("Content-Type"); w.Code != http.StatusOK || !strings.HasPrefix(got, c.want) || w.Body.Len() == 0 {
 			t.Errorf("%q accepting %q: %d, %s, %d bytes, want %s", c.query, c.accept, w.Code, got, w.Body.Len(), c.want)
+		}
+	}
+}
+
+func TestVaryKeepsWhatOthersSaid(t *testing.T) {
+	h := Handler(start(t))
+	for _, query := range []string{"?format=json", "?history=1m"} {
+		w := httptest.NewRecorder()
+		w.Header().Set("Vary", "Accept-Encoding")
+		h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/"+query, nil))
+		if got := w.Header().Values("Vary"); !slices.Equal(got, []string{"Accept-Encoding", "Accept"}) {
+			t.Errorf("%s: Vary %q", query, got)
 		}
 	}
 }

@@ -46,10 +46,10 @@ func (h *handler) serveHistory(w http.ResponseWriter, r *http.Request, q url.Val
 	format := "json"
 	if q.Has("format") {
 		format = q.Get("format")
-	} else if names(r, "text/csv") {
+	} else if a := acceptOf(r); a.names("text/csv") && a.preference("text/csv").before(a.preference("application/json")) {
 		format = "csv"
 	}
-	w.Header().Set("Vary", "Accept")
+	w.Header().Add("Vary", "Accept")
 	switch format {
 	case "json":
 		h.json(w, r, func(body *bytes.Buffer) error {

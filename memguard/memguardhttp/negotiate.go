@@ -24,48 +24,92 @@ func format(r *http.Request, q url.Values) (string, error) {
 		}
 		return "", fmt.Errorf("format %.50q: accepted are html, json and text", q.Get("format"))
 	}
-	best, most := formats[0].name, 0.0
+	a := acceptOf(r)
+	best, chosen := formats[0].name, preference{}
 	for _, f := range formats {
-		if weight := quality(r, f.mediaType); weight > most {
-			best, most = f.name, weight
+		if p := a.preference(f.mediaType); p.before(chosen) {
+			best, chosen = f.name, p
 		}
 	}
-	// What sends no Accept or takes anything is a tool, unless a person's browser.
-	if r.Header.Get("Accept") == "" || most > 0 && !names(r, "text/html") && best == "html" {
+	// A person's browser names the page; what sends no Accept or takes anything
+	// is a tool.
+	if best == "html" && chosen.level < exact {
 		best = "text"
 	}
 	return best, nil
 }
 
-// names tells whether Accept has this type itself.
-func names(r *http.Request, mediaType string) bool {
-	for _, part := range strings.Split(r.Header.Get("Accept"), ",") {
-		if t, params, err := mime.ParseMediaType(part); err == nil && t == mediaType && params["q"] != "0" {
-			return true
-		}
-	}
-	return false
+// maxAccept bounds what is parsed of Accept.
+const maxAccept = 4 << 10
+
+// accept is what a client takes.
+type accept []mediaRange
+
+type mediaRange struct {
+	name   string
+	weight float64
 }
 
-// quality is the weight of a type in Accept, by the most specific range.
-func quality(r *http.Request, mediaType string) float64 {
-	major, _, _ := strings.Cut(mediaType, "/")
-	weight, specific := 0.0, 0
-	for _, part := range strings.Split(r.Header.Get("Accept"), ",") {
-		t, params, err := mime.ParseMediaType(part)
+// acceptOf reads Accept; of one that is too long what comes first.
+func acceptOf(r *http.Request) (list accept) {
+	text := strings.Join(r.Header.Values("Accept"), ",")
+	if len(text) > maxAccept {
+		text = text[:strings.LastIndexByte(text[:maxAccept], ',')+1]
+	}
+	for part := range strings.SplitSeq(text, ",") {
+		name, params, err := mime.ParseMediaType(part)
 		if err != nil {
 			continue
 		}
-		level := map[string]int{mediaType: 3, major + "/*": 2, "*/*": 1}[t]
-		if level <= specific {
-			continue
-		}
-		specific, weight = level, 1
-		if text, ok := params["q"]; ok {
-			if weight, err = strconv.ParseFloat(text, 64); err != nil {
+		weight := 1.0
+		if q, ok := params["q"]; ok {
+			// Not a number at all is no wish.
+			if weight, err = strconv.ParseFloat(q, 64); err != nil || !(weight >= 0 && weight <= 1) {
 				weight = 0
 			}
 		}
+		list = append(list, mediaRange{name, weight})
 	}
-	return weight
+	return list
+}
+
+// preference is how much a client wants a type, and how exactly it says so.
+type preference struct {
+	weight float64
+	level  int
+}
+
+// The levels of a range that a type is in.
+const exact = 3
+
+// before tells which of two is wanted more: the type that is named, where the
+// weights are the same.
+func (p preference) before(other preference) bool {
+	return p.weight > other.weight || p.weight == other.weight && p.weight > 0 && p.level > other.level
+}
+
+// preference is the weight of a type by the most specific range.
+func (a accept) preference(mediaType string) (p preference) {
+	major, _, _ := strings.Cut(mediaType, "/")
+	for _, r := range a {
+		level := 0
+		switch r.name {
+		case mediaType:
+			level = exact
+		case major + "/*":
+			level = 2
+		case "*/*":
+			level = 1
+		}
+		if level > p.level {
+			p = preference{r.weight, level}
+		}
+	}
+	return p
+}
+
+// names tells whether Accept has this type itself.
+func (a accept) names(mediaType string) bool {
+	p := a.preference(mediaType)
+	return p.level == exact && p.weight > 0
 }

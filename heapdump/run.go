@@ -26,7 +26,7 @@ func (s *Store) OfRun(run string) ([]Dump, error) {
 	if err != nil {
 		return nil, fmt.Errorf("heapdump: Run %q: %w", run, err)
 	}
-	dumps, err := s.list(func(dir *directory, f found, d *Dump) error {
+	dumps, err := s.list(func(dir *directory, f, _ found, d *Dump) error {
 		o, err := dir.outline(f.fileName)
 		if err == nil && o.run == quoted {
 			d.Run, d.Top = run, o.top

@@ -158,25 +158,37 @@ func (n fileName) order() string {
 // With an error the list is still valid. The error says what it lacks: a
 // manifest that cannot be read, or ErrTooManyEntries.
 func (s *Store) List() ([]Dump, error) {
-	return s.list(func(dir *directory, f found, d *Dump) error {
-		m, err := dir.manifest(f.fileName)
-		if err == nil {
-			d.describe(&m)
+	now := s.edge.now()
+	before := s.described.Load()
+	after := descriptions{}
+	dumps, err := s.list(func(dir *directory, f, manifest found, d *Dump) error {
+		known, ok := before.find(manifest)
+		if !ok {
+			m, err := dir.manifest(f.fileName)
+			if err != nil {
+				return err
+			}
+			known = description{size: manifest.size, changed: manifest.changed}
+			known.dump.describe(&m)
 		}
-		return err
+		d.take(&known.dump)
+		after.keep(manifest, known, now)
+		return nil
 	})
+	s.described.Store(&after)
+	return dumps, err
 }
 
 // list goes through the complete dumps in order of time; read takes what it
 // wants of a dump's manifest.
-func (s *Store) list(read func(*directory, found, *Dump) error) ([]Dump, error) {
+func (s *Store) list(read func(dir *directory, profile, manifest found, d *Dump) error) ([]Dump, error) {
 	dir := s.opened()
 	files, err := dir.scan()
 	errs := []error{err}
-	have := make(map[string]bool, len(files))
+	have := make(map[string]found, len(files))
 	profiles := map[string]found{}
 	for _, f := range files {
-		have[f.String()] = true
+		have[f.String()] = f
 		if f.kind == heapProfile {
 			profiles[f.order()] = f
 		}
@@ -189,12 +201,14 @@ func (s *Store) list(read func(*directory, found, *Dump) error) ([]Dump, error) 
 			Stage: f.stage, Time: f.set.time(), PID: f.set.pid,
 		}
 		for _, packed := range []bool{true, false} {
-			if g := (fileName{f.set, f.stage, goroutineProfile, packed}).String(); have[g] {
+			g := (fileName{f.set, f.stage, goroutineProfile, packed}).String()
+			if _, ok := have[g]; ok {
 				d.Goroutine = s.join(g)
 			}
 		}
-		if name := f.set.file(f.stage, manifestFile); have[name] {
-			err := read(&dir, f, &d)
+		name := f.set.file(f.stage, manifestFile)
+		if manifest, ok := have[name]; ok {
+			err := read(&dir, f, manifest, &d)
 			if err == nil {
 				d.Manifest = s.join(name)
 			}
@@ -206,12 +220,4 @@ func (s *Store) list(read func(*directory, found, *Dump) error) ([]Dump, error) 
 		return dumps, fmt.Errorf("heapdump: list %s: %w", s.path, err)
 	}
 	return dumps, nil
-}
-
-// describe fills in what only the manifest knows.
-func (d *Dump) describe(m *Manifest) {
-	d.Reason, d.Run, d.Time = m.Reason, m.Run, m.Time
-	d.Duration = time.Duration(m.Duration * float64(time.Second))
-	d.HeapBytes, d.StaleBytes = m.HeapBytes, m.StaleBytes
-	d.Top = m.Top
 }

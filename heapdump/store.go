@@ -45,6 +45,9 @@ type Store struct {
 	held     atomic.Uint64 // records that it is armed for
 	aside    atomic.Uint64 // bytes of the volume that are set aside for captures
 
+	// described is what List keeps.
+	described atomic.Pointer[descriptions]
+
 	// opening lets those look at dir who do not wait for their turn.
 	opening sync.Mutex
 

@@ -3,6 +3,7 @@ package memguardhttp
 import (
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"testing"
 	"time"
 
@@ -39,6 +40,52 @@ func BenchmarkAnswer(b *testing.B) {
 			b.ReportMetric(float64(size), "body-bytes")
 		})
 	}
+}
+
+// BenchmarkFullList is the page beside as many dumps as are kept, where each
+// refresh looks at the directory anew: as it was, and with all manifests changed.
+func BenchmarkFullList(b *testing.B) {
+	g := start(b, memguard.WithRetention(8, 1<<40))
+	for range 8 {
+		dump(b, g)
+	}
+	dumps, err := g.Dumps()
+	if err != nil {
+		b.Fatal(err)
+	}
+	age := func(back time.Duration) {
+		at := time.Now().Add(-back)
+		for i := range dumps {
+			if dumps[i].Manifest == "" {
+				continue
+			}
+			if err := os.Chtimes(dumps[i].Manifest, at, at); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	age(time.Hour)
+	h := newHandler(g)
+	page := func(b *testing.B) {
+		h.list.forget()
+		if w := ask(h, http.MethodGet, "?format=html"); w.Code != http.StatusOK {
+			b.Fatal(w.Code, w.Body)
+		}
+	}
+	b.Run("as it was", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			page(b)
+		}
+		b.ReportMetric(float64(len(dumps)), "dumps")
+	})
+	b.Run("all changed", func(b *testing.B) {
+		b.ReportAllocs()
+		for i := 1; b.Loop(); i++ {
+			age(time.Hour + time.Duration(i)*time.Second)
+			page(b)
+		}
+	})
 }
 
 // BenchmarkFullChart is the largest part of a page after days: a window of 400

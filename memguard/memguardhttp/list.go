@@ -3,15 +3,17 @@ package memguardhttp
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/memguard-dev/go-memguard/heapdump"
 	"github.com/memguard-dev/go-memguard/memguard"
 )
 
-// dumpList is the list of dumps, read anew once a second at most, for it reads
-// all manifests. A volume that does not answer keeps no page waiting: then it
+// dumpList is the list of dumps, read anew once a second at most, for it looks
+// at all files. A volume that does not answer keeps no page waiting: then it
 // is the list as it was.
 type dumpList struct {
 	mu      sync.Mutex
@@ -27,6 +29,21 @@ const (
 	// listPatience is how long a page waits for the list.
 	listPatience = time.Second
 )
+
+// maxReason is how many bytes of a dump's reason are kept; its manifest has all.
+const maxReason = 1 << 10
+
+// cut shortens a text, between characters.
+func cut(text string, most int) string {
+	if len(text) <= most {
+		return text
+	}
+	for most > 0 && !utf8.RuneStart(text[most]) {
+		most--
+	}
+	// Not a part of the text, which would keep all of it in memory.
+	return strings.Clone(text[:most]) + "…"
+}
 
 var errVolume = errors.New("the volume of the dumps does not answer")
 
@@ -68,6 +85,9 @@ func (l *dumpList) refresh(g *memguard.Guard) <-chan struct{} {
 
 func (l *dumpList) load(g *memguard.Guard) {
 	dumps, err := dumpsOf(g)
+	for i := range dumps {
+		dumps[i].Reason = cut(dumps[i].Reason, maxReason)
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.dumps, l.err = dumps, err

@@ -77,6 +77,7 @@ type overviewPage struct {
 
 	CanDump           bool
 	Dumps             []dumpView
+	Older             int // that are not shown
 	DumpsError        string
 	DumpNote          string
 	Compare           *comparison
@@ -237,20 +238,27 @@ type dumpView struct {
 // comparison is a baseline and the dump to hold against it.
 type comparison struct{ Base, Peak string }
 
+// What the page shows of the dumps; all of it is in the list and the manifests.
+const (
+	maxRows    = 50
+	maxCaption = 300
+)
+
 // dumps are shown newest first.
 func (p *overviewPage) dumps(dumps []heapdump.Dump) {
-	for i := len(dumps) - 1; i >= 0; i-- {
+	p.Older = max(0, len(dumps)-maxRows)
+	for i := len(dumps) - 1; i >= p.Older; i-- {
 		d := &dumps[i]
 		v := dumpView{
 			Time: d.Time.UTC().Format("2006-01-02 15:04:05"), Machine: d.Time.UTC().Format(time.RFC3339),
-			Stage: string(d.Stage), Reason: d.Reason, Size: size(uint64(max(d.Bytes, 0))),
+			Stage: string(d.Stage), Reason: cut(d.Reason, maxCaption), Size: size(uint64(max(d.Bytes, 0))),
 			File: filepath.Base(d.Path), Manifest: base(d.Manifest), Goroutine: base(d.Goroutine),
 		}
 		if d.HeapBytes > 0 {
 			v.Heap = size(d.HeapBytes)
 		}
 		if len(d.Top) > 0 {
-			v.Culprit = site(&d.Top[0])
+			v.Culprit = cut(site(&d.Top[0]), maxCaption)
 		}
 		p.Dumps = append(p.Dumps, v)
 	}

@@ -42,6 +42,28 @@ func BenchmarkAnswer(b *testing.B) {
 	}
 }
 
+// TestAnswersAllocateLittle: what a request leaves behind for the collector.
+func TestAnswersAllocateLittle(t *testing.T) {
+	g := start(t)
+	name := base(dump(t, g).Path)
+	h := newHandler(g)
+	for query, most := range map[string]uint64{
+		"?format=html": 2 << 20, "?format=html&window=8d": 2 << 20, "?format=json": 1 << 20, "?format=text": 1 << 20, "?flame=" + name: 2 << 20,
+	} {
+		const runs = 10
+		before := allocated()
+		for range runs {
+			h.list.forget()
+			if w := ask(h, http.MethodGet, query); w.Code != http.StatusOK {
+				t.Fatal(w.Code, w.Body)
+			}
+		}
+		if took := (allocated() - before) / runs; took > most {
+			t.Errorf("%s: %d bytes, want %d at most", query, took, most)
+		}
+	}
+}
+
 // BenchmarkFullList is the page beside as many dumps as are kept, where each
 // refresh looks at the directory anew: as it was, and with all manifests changed.
 func BenchmarkFullList(b *testing.B) {

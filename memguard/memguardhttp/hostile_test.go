@@ -6,12 +6,12 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/metrics"
 	"strings"
 	"sync"
 	"testing"
@@ -200,13 +200,15 @@ func allocated() uint64 {
 	return m.TotalAlloc
 }
 
-// TestManyClients: each gets an answer, few at a time.
+// TestManyClients: each gets an answer, few at a time, and all of them take
+// little memory.
 func TestManyClients(t *testing.T) {
 	h, _, real := planted(t)
 	server := httptest.NewServer(h)
 	defer server.Close()
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 200}}
 	defer client.CloseIdleConnections()
+	most := highest(t)
 	queries := []string{"?format=html", "?format=json", "?format=text", "?history=15m", "?dumps", "?dump=" + real, "?flame=" + real, "?flame=" + real + "&base=" + real}
 	var mu sync.Mutex
 	codes := map[int]int{}
@@ -231,41 +233,46 @@ func TestManyClients(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	t.Log(codes)
+	grew := most()
+	t.Logf("%v, at most %d MiB more in the heap", codes, grew>>20)
+	if grew > 96<<20 {
+		t.Errorf("the heap grew by %d MiB", grew>>20)
+	}
 	if codes[200] == 0 || codes[200]+codes[503] != 1000 {
 		t.Errorf("answers %v, want 200 and 503 only", codes)
 	}
 }
 
-// TestSlowReaders keep a connection, not a turn.
-func TestSlowReaders(t *testing.T) {
-	h, _, _ := planted(t)
-	server := httptest.NewServer(h)
-	defer server.Close()
-	before := runtime.NumGoroutine()
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	for range 40 {
-		conn, err := new(net.Dialer).DialContext(ctx, "tcp", server.Listener.Addr().String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer conn.Close()
-		if _, err := fmt.Fprintf(conn, "GET /?format=html HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
-			t.Fatal(err)
-		}
+// highest watches the heap, the clients' part of it included, until it is asked
+// how far it grew.
+func highest(t *testing.T) func() int64 {
+	t.Helper()
+	read := func() int64 {
+		s := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
+		metrics.Read(s)
+		return int64(s[0].Value.Uint64())
 	}
-	for range 3 {
-		response, err := http.Get(server.URL + "/?format=json")
-		if err != nil {
-			t.Fatal(err)
+	runtime.GC()
+	before, most := read(), int64(0)
+	stop, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		ticker := time.NewTicker(time.Millisecond)
+		defer ticker.Stop()
+		for {
+			most = max(most, read()-before)
+			select {
+			case <-stop:
+				return
+			case <-ticker.C:
+			}
 		}
-		_ = response.Body.Close() // Not read.
-		if response.StatusCode != http.StatusOK {
-			t.Errorf("beside slow readers: %d", response.StatusCode)
-		}
+	}()
+	return func() int64 {
+		close(stop)
+		<-done
+		return most
 	}
-	t.Logf("%d goroutines, %d before", runtime.NumGoroutine(), before)
 }
 
 // TestEventsEnd: a stream ends with its reader, and more than a few are refused.

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -157,5 +158,99 @@ func TestSlowReadersOfFlameGraphs(t *testing.T) {
 	wg.Wait()
 	if w := ask(h, http.MethodGet, query); w.Code != http.StatusOK {
 		t.Errorf("afterwards: %d", w.Code)
+	}
+}
+
+// pipes is a listener without buffers: what nobody reads blocks at once.
+type pipes chan net.Conn
+
+func (p pipes) Accept() (net.Conn, error) {
+	if conn, ok := <-p; ok {
+		return conn, nil
+	}
+	return nil, net.ErrClosed
+}
+
+func (p pipes) Close() error { return nil }
+
+func (p pipes) Addr() net.Addr { return &net.IPAddr{} }
+
+func (p pipes) dial(t *testing.T, query string) net.Conn {
+	t.Helper()
+	ours, theirs := net.Pipe()
+	t.Cleanup(func() { _ = ours.Close() })
+	p <- theirs
+	if _, err := fmt.Fprintf(ours, "GET /%s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", query); err != nil {
+		t.Fatal(err)
+	}
+	return ours
+}
+
+// TestSlowReaders: those who take nothing keep a place, not a turn, and not
+// for ever.
+func TestSlowReaders(t *testing.T) {
+	const readers = 40
+	h := newHandler(start(t))
+	ended := make(chan struct{}, 10*readers)
+	listener := make(pipes)
+	server := &http.Server{ReadHeaderTimeout: patiently, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h.ServeHTTP(w, r)
+		ended <- struct{}{}
+	})}
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		_ = server.Serve(listener) // It ends with the listener.
+	}()
+	defer func() {
+		close(listener)
+		<-served
+	}()
+	wait := func() {
+		t.Helper()
+		timer := time.NewTimer(patiently)
+		defer timer.Stop()
+		for range readers {
+			select {
+			case <-ended:
+			case <-timer.C:
+				t.Fatal("slow readers keep their places")
+			}
+		}
+	}
+	for _, query := range []string{"?format=html", "?format=json", "?format=text"} {
+		h.write = time.Hour
+		var conns []net.Conn
+		for range readers {
+			conns = append(conns, listener.dial(t, query))
+		}
+		response, err := http.ReadResponse(bufio.NewReader(listener.dial(t, "?format=html")), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := io.ReadAll(response.Body)
+		_ = response.Body.Close() // All was read.
+		if err != nil || response.StatusCode != http.StatusOK || !strings.HasSuffix(string(text), "</html>\n") {
+			t.Errorf("beside slow readers: %d, %d bytes, %v", response.StatusCode, len(text), err)
+		}
+		<-ended
+		if query == "?format=html" && len(ended) > 0 { // Others fit into net/http's buffer.
+			t.Errorf("%d readers are no slow ones", len(ended))
+		}
+		for _, conn := range conns {
+			_ = conn.Close() // The readers leave.
+		}
+		wait()
+	}
+	h.write = 200 * time.Millisecond
+	var conns []net.Conn
+	for range readers {
+		conns = append(conns, listener.dial(t, "?format=html"))
+	}
+	wait()
+	for _, conn := range conns {
+		if text, err := io.ReadAll(conn); err != nil || strings.HasSuffix(string(text), "</html>\n") {
+			t.Errorf("%d bytes, %v: the answer was not cut off", len(text), err)
+		}
 	}
 }

@@ -124,6 +124,22 @@ func TestWithoutGuardAndAfterStop(t *testing.T) {
 	}
 }
 
+// TestCollectAllocatesLittle: a few tables, however many series there are.
+func TestCollectAllocatesLittle(t *testing.T) {
+	c := memguardprom.New(start(t))
+	metrics := make(chan prometheus.Metric, 1000)
+	series := 0
+	n := testing.AllocsPerRun(100, func() {
+		c.Collect(metrics)
+		for series = 0; len(metrics) > 0; series++ {
+			<-metrics
+		}
+	})
+	if n > 40 || series < 40 {
+		t.Errorf("%v allocations for %d series", n, series)
+	}
+}
+
 func BenchmarkCollect(b *testing.B) {
 	c := memguardprom.New(start(b))
 	metrics := make(chan prometheus.Metric, 1000)

@@ -313,11 +313,10 @@ var semconvTable = []*row{
 		one(func(v *view) cgroupstat.Value { return v.sample.Usage }),
 	},
 	{
-		Metric{"container.memory.available", "By", UpDownCounter, "Container memory available: limit minus working set.", nil, 1, "limit, working set"},
+		Metric{"container.memory.available", "By", UpDownCounter, "Container memory available: limit minus working set; absent where the container has no limit of its own.", nil, 1, "limit, working set"},
 		func(v *view, put put) {
-			limit, ok1 := v.limit.Bytes.Get()
-			n, ok2 := v.sample.WorkingSet().Get()
-			if ok1 && ok2 {
+			limit, _ := v.limit.Bytes.Get()
+			if n, ok := v.sample.WorkingSet().Get(); ok && v.limit.enforced() {
 				put(float64(limit-min(limit, n)), attributes{})
 			}
 		},

@@ -48,7 +48,7 @@ func metricsDoc(rows []*row) string {
 		}
 	}
 	write(rows)
-	out.WriteString("\n## Names of the semantic conventions\n\n`WithSemconvContainerMetrics()` adds these of OpenTelemetry's semantic conventions, v1.44. Off by default: in Prometheus\nthree of them have the names of cAdvisor's series, and where both are scraped, sums count twice.\n\n")
+	out.WriteString("\n## Names of the semantic conventions\n\n`WithSemconvContainerMetrics()` adds these of OpenTelemetry's semantic conventions, v1.44. Off by default: in Prometheus\ntwo of them have the names of cAdvisor's series, and where both are scraped, sums count twice.\n\n")
 	write(semconvTable)
 	return out.String()
 }
@@ -162,6 +162,21 @@ func TestWhatNothingTellsIsAbsent(t *testing.T) {
 	g.oomKills.Add(2)
 	if got := values(t, &view{guard: &g}, "memguard.oom_kills"); !slices.Equal(got, []float64{2}) {
 		t.Errorf("kills that were counted are %v while the file cannot be read", got)
+	}
+}
+
+func TestAvailableOnlyBelowALimitOfItsOwn(t *testing.T) {
+	used := sample.Sample{Usage: cgroupstat.Of(100), Scope: sample.Process}
+	for source, want := range map[LimitSource][]float64{
+		LimitNone: nil, LimitMachine: nil, LimitNode: nil, LimitCgroup: {900}, LimitSupplied: {900}, LimitPodInfo: {900},
+	} {
+		v := &view{guard: &Guard{}, sample: used, limit: Limit{Bytes: cgroupstat.Of(1000), Source: source}}
+		if source == LimitNone {
+			v.limit.Bytes = cgroupstat.Value{}
+		}
+		if got := values(t, v, "container.memory.available"); !slices.Equal(got, want) {
+			t.Errorf("%s: %v, want %v", source, got, want)
+		}
 	}
 }
 

@@ -104,7 +104,7 @@ func WithMeterProvider(p metric.MeterProvider) Option {
 
 // WithSemconvContainerMetrics also exports container.memory.usage, available,
 // rss and working_set, the names of the OpenTelemetry semantic conventions
-// (v1.44), with the same values. In Prometheus three of them have the names
+// (v1.44), with the same values. In Prometheus two of them have the names
 // of cAdvisor's series: where both are scraped, sums count twice.
 func WithSemconvContainerMetrics() Option {
 	return optionFunc(func(s *settings) { s.semconv = true })

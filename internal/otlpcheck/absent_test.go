@@ -27,6 +27,9 @@ var mayBeAbsent = map[string]func(s *memguard.Snapshot) bool{
 	"memguard.gap":         func(s *memguard.Snapshot) bool { return s.Process.RSS.IsZero() },
 	"memguard.gomemlimit":  func(s *memguard.Snapshot) bool { return !s.Go.HasMemoryLimit() },
 	"container.memory.rss": func(s *memguard.Snapshot) bool { return s.Stat.Get(cgroupstat.Anon).IsZero() },
+	"container.memory.available": func(s *memguard.Snapshot) bool {
+		return s.Limit.Bytes.IsZero() || s.Limit.Source == memguard.LimitMachine || s.Limit.Source == memguard.LimitNode
+	},
 	// The dump directory is new: there is no process before.
 	"memguard.previous_exit": func(*memguard.Snapshot) bool { return true },
 }

@@ -23,9 +23,10 @@ func TestMain(m *testing.M) {
 
 func start(t *testing.T, opts ...memguard.Option) *memguard.Guard {
 	t.Helper()
-	opts = append(opts, memguard.WithDumpDir(t.TempDir()), memguard.WithLogger(slog.New(slog.DiscardHandler)),
-		memguard.WithMemoryLimit(1<<40), memguard.WithThresholds(memguard.Bytes(1<<40)))
-	g, err := memguard.Start(opts...)
+	g, err := memguard.Start(append([]memguard.Option{
+		memguard.WithDumpDir(t.TempDir()), memguard.WithLogger(slog.New(slog.DiscardHandler)),
+		memguard.WithMemoryLimit(1 << 40), memguard.WithThresholds(memguard.Bytes(1 << 40)),
+	}, opts...)...)
 	if err != nil {
 		t.Fatal(errors.Join(err, g.Stop()))
 	}

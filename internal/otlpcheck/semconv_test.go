@@ -15,7 +15,8 @@ func TestSemconv(t *testing.T) {
 		want []string
 	}{
 		"with": {
-			[]memguard.Option{memguard.WithSemconvContainerMetrics()},
+			// What is available is known below a limit of the container's own.
+			[]memguard.Option{memguard.WithSemconvContainerMetrics(), memguard.WithMemoryLimit(1 << 30)},
 			[]string{"container.memory.available", "container.memory.rss", "container.memory.usage", "container.memory.working_set"},
 		},
 		"without": {},

@@ -219,7 +219,7 @@ func tree(rows []branch, n *memguard.Breakdown, depth int, s *memguard.Snapshot)
 	}
 	name := words(n.Name)
 	if n.PID != 0 {
-		name = fmt.Sprintf("%s (%d)", n.Name, n.PID)
+		name = n.Name // With its PID, as it calls itself.
 	}
 	rows = append(rows, branch{name, size(n.Bytes), percent(n.Bytes, s.Usage), min(depth, 4)})
 	for i := range n.Children {

@@ -1,6 +1,7 @@
 package memguardhttp
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"strings"
@@ -87,5 +88,25 @@ func TestCollectionsAreThinned(t *testing.T) {
 		if sum != uint64(c.moments)*c.each || c.marks > 0 && !events[len(events)-1].At.Equal(moments[len(moments)-1].Time) {
 			t.Errorf("%d of %d collections are marked", sum, uint64(c.moments)*c.each)
 		}
+	}
+}
+
+// TestProcessesAreNamedOnce: a process's name has its PID, and keeps its letters.
+func TestProcessesAreNamedOnce(t *testing.T) {
+	b := memguard.Breakdown{Name: "usage", Bytes: 3, Children: []memguard.Breakdown{{
+		Name: "other_processes", Bytes: 2, Children: []memguard.Breakdown{{Name: "log_shipper\x1b (9)", PID: 9, Bytes: 2}},
+	}}}
+	var s memguard.Snapshot
+	var names []string
+	for _, row := range tree(nil, &b, 0, &s) {
+		names = append(names, row.Name)
+	}
+	if want := []string{"usage", "other processes", "log_shipper\x1b (9)"}; !slices.Equal(names, want) {
+		t.Errorf("%q, want %q", names, want)
+	}
+	var text bytes.Buffer
+	writeTree(&text, &b, 0, &s)
+	if got := text.String(); strings.Count(got, "(9)") != 1 || !strings.Contains(got, "log_shipper� (9)") {
+		t.Errorf("%q", got)
 	}
 }

@@ -64,7 +64,7 @@ func writeTree(body *bytes.Buffer, n *memguard.Breakdown, depth int, s *memguard
 	}
 	name := words(n.Name)
 	if n.PID != 0 {
-		name = fmt.Sprintf("%s (%d)", clean(n.Name), n.PID)
+		name = clean(n.Name) // With its PID, as it calls itself.
 	}
 	fmt.Fprintf(body, "%-28s %12s %6s\n", strings.Repeat("  ", depth)+name, size(n.Bytes), percent(n.Bytes, s.Usage))
 	for i := range n.Children {

@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"io/fs"
 	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/memguard-dev/go-memguard/heapdump"
@@ -34,6 +36,7 @@ const (
 type flamePage struct {
 	head
 	About, Headline          string
+	Problem, Next            string // why it is not drawn
 	File, Base, Zoom, Search string
 	// Whole leads back from a frame to the whole picture.
 	Whole string
@@ -57,18 +60,46 @@ func (h *handler) flame(w http.ResponseWriter, r *http.Request, q url.Values) {
 		return
 	}
 	defer h.graphs.leave()
-	top := newHead("memguard: heap")
-	h.render(w, r, h.flames, "text/html; charset=utf-8", func(body *bytes.Buffer) error {
-		page := &flamePage{head: top, File: base(q.Get("flame")), Base: base(q.Get("base")), Search: fmt.Sprintf("%.*s", maxSearch, q.Get("search"))}
+	page := &flamePage{
+		head: newHead("memguard: heap"), File: base(q.Get("flame")), Base: base(q.Get("base")), Search: fmt.Sprintf("%.*s", maxSearch, q.Get("search")),
+	}
+	var body bytes.Buffer
+	status := http.StatusOK
+	if !h.inTurn(w, r, h.flames, func() error {
 		tree, err := h.tree(q.Get("flame"), q.Get("base"))
-		if err != nil {
+		switch status = statusOf(err); {
+		case err == nil:
+			status = http.StatusOK
+			page.draw(tree, q.Get("zoom"))
+		case errors.Is(err, fs.ErrNotExist) || !acceptOf(r).names("text/html"):
 			return err
+		default:
+			page.Problem, page.Next = err.Error(), nextStep(err)
 		}
-		page.draw(tree, q.Get("zoom"))
 		page.about(h)
-		w.Header().Set("Content-Security-Policy", top.policy())
-		return pages.ExecuteTemplate(body, "flame", page)
-	})
+		return pages.ExecuteTemplate(&body, "flame", page)
+	}) {
+		return
+	}
+	header := w.Header()
+	header.Set("Content-Security-Policy", page.policy())
+	header.Set("Content-Type", "text/html; charset=utf-8")
+	header.Set("Content-Length", strconv.Itoa(body.Len()))
+	w.WriteHeader(status)
+	_, _ = w.Write(body.Bytes()) // The reader is gone.
+}
+
+// nextStep is what to do with a profile that is not drawn.
+func nextStep(err error) string {
+	switch {
+	case errors.Is(err, flame.ErrNoSymbols):
+		return "It was written near the limit, where names had no room. memguard adds them when there is room again, or at the next start of this build " +
+			"(heapdump.Recover). Until then: download it, and run go tool pprof with the program's binary beside it."
+	case errors.Is(err, errTooBig), errors.Is(err, flame.ErrTooLarge):
+		return "Download it, and run go tool pprof elsewhere."
+	default:
+		return "Download it, and see what it is."
+	}
 }
 
 // tree reads a profile, or what grew since another one.
@@ -77,7 +108,7 @@ func (h *handler) tree(name, base string) (_ *flame.Tree, err error) {
 	if base != "" {
 		names = append(names, base)
 	}
-	var files []io.Reader
+	var files []*os.File
 	var cost uint64
 	for _, name := range names {
 		f, err := h.guard.OpenDump(name)
@@ -97,6 +128,9 @@ func (h *handler) tree(name, base string) (_ *flame.Tree, err error) {
 	var tree *flame.Tree
 	if base == "" {
 		tree, err = flame.Read(files[0])
+		if info, failed := files[0].Stat(); failed == nil && errors.Is(err, flame.ErrNoSymbols) {
+			h.nameless.add(info.Name(), info.Size())
+		}
 	} else {
 		tree, err = flame.Diff(files[1], files[0])
 	}

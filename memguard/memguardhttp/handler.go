@@ -37,6 +37,7 @@ type handler struct {
 	lastDump time.Time              // under dumping
 	note     atomic.Pointer[string] // what the last dump asked for lacks
 	list     dumpList
+	nameless nameless
 }
 
 // times are what clients may take.

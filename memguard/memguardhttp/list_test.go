@@ -51,7 +51,7 @@ func TestManyDumpsAndLongReasons(t *testing.T) {
 		})
 	}
 	var p overviewPage
-	p.dumps(dumps)
+	p.dumps(dumps, new(nameless))
 	if len(p.Dumps) != maxRows || p.Older != 7 || p.Dumps[0].File != fmt.Sprintf("heap-%d.pb", maxRows+6) {
 		t.Errorf("%d dumps from %s, %d older", len(p.Dumps), p.Dumps[0].File, p.Older)
 	}

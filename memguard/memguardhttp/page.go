@@ -174,7 +174,7 @@ func (h *handler) overviewPage(top head, name string, back time.Duration) *overv
 	for _, part := range slices.Sorted(maps.Keys(s.Failing)) {
 		p.Failing = append(p.Failing, named{part, s.Failing[part]})
 	}
-	p.dumps(dumps)
+	p.dumps(dumps, &h.nameless)
 	p.Thresholds = thresholds(s)
 	if d.PreviousExit != nil {
 		p.Exit = exitViewOf(d.PreviousExit)
@@ -233,6 +233,8 @@ type dumpView struct {
 	Time, Machine, Stage, Reason, Culprit, Heap, Size string
 	// File, Manifest and Goroutine are names of files.
 	File, Manifest, Goroutine string
+	// Nameless is one that cannot be drawn for lack of symbols.
+	Nameless bool
 }
 
 // comparison is a baseline and the dump to hold against it.
@@ -245,7 +247,7 @@ const (
 )
 
 // dumps are shown newest first.
-func (p *overviewPage) dumps(dumps []heapdump.Dump) {
+func (p *overviewPage) dumps(dumps []heapdump.Dump, without *nameless) {
 	p.Older = max(0, len(dumps)-maxRows)
 	for i := len(dumps) - 1; i >= p.Older; i-- {
 		d := &dumps[i]
@@ -254,6 +256,7 @@ func (p *overviewPage) dumps(dumps []heapdump.Dump) {
 			Stage: string(d.Stage), Reason: cut(d.Reason, maxCaption), Size: size(uint64(max(d.Bytes, 0))),
 			File: filepath.Base(d.Path), Manifest: base(d.Manifest), Goroutine: base(d.Goroutine),
 		}
+		v.Nameless = without.has(d)
 		if d.HeapBytes > 0 {
 			v.Heap = size(d.HeapBytes)
 		}

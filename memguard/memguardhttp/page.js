@@ -3,7 +3,8 @@
 (() => {
   const pause = document.getElementById("pause");
   const age = document.getElementById("age");
-  let paused = false, failed = false;
+  // at is the time of what is shown.
+  let paused = false, at = age.textContent;
   pause.hidden = false;
   pause.addEventListener("click", () => {
     paused = !paused;
@@ -15,11 +16,18 @@
       section.matches(":hover") && section.querySelector(".mg-strip:hover");
   }
 
+  // say tells beside the time why not all is of it.
+  function say(what) {
+    const text = what ? at + " — " + what : at;
+    if (age.textContent !== text) age.textContent = text;
+  }
+
   function take(next) {
+    let held = false;
     for (const section of next.querySelectorAll("[data-live]")) {
       const old = document.getElementById(section.id);
       if (!old) { location.reload(); return; }
-      if (busy(old)) continue;
+      if (busy(old)) { held = true; continue; }
       for (const d of old.querySelectorAll("details[open]")) {
         const same = d.id && section.querySelector("#" + CSS.escape(d.id));
         if (same) same.open = true;
@@ -28,7 +36,8 @@
       if (old.hidden !== section.hidden) old.hidden = section.hidden;
       if (old.innerHTML !== section.innerHTML) old.replaceChildren(...section.childNodes);
     }
-    age.textContent = next.getElementById("age").textContent;
+    at = next.getElementById("age").textContent;
+    say(held ? "but for the part in use" : "");
   }
 
   async function refresh() {
@@ -39,11 +48,11 @@
           const text = await answer.text();
           // Without its head, whose style has a nonce that is not this page's.
           take(new DOMParser().parseFromString(text.slice(text.indexOf("<body>")), "text/html"));
-          failed = false;
+        } else {
+          say(("not brought up to date: " + answer.status + " " + answer.statusText).trim());
         }
       } catch {
-        if (!failed) age.textContent += " — no answer";
-        failed = true;
+        say("no answer");
       }
     }
     setTimeout(refresh, 2000);

@@ -245,8 +245,8 @@ func TestDumpAndDelete(t *testing.T) {
 			t.Errorf("%s is still there", name)
 		}
 	}
-	if err != nil || len(dumps) != 3 {
-		t.Errorf("%d dumps, %v", len(dumps), err)
+	if err != nil || asked(dumps) != 3 {
+		t.Errorf("%d dumps, %v", asked(dumps), err)
 	}
 	for _, action := range []string{"", "rm"} {
 		if w = ask(h, http.MethodPost, "", form("action", action)); w.Code != http.StatusBadRequest {

@@ -20,8 +20,16 @@ type dumpList struct {
 	read    time.Time
 	dumps   []heapdump.Dump
 	err     error
-	reading chan struct{} // closed at the end of the reading that runs
-	changed bool          // since it began
+	reading chan struct{}    // closed at the end of the reading that runs
+	changed bool             // since it began
+	clock   func() time.Time // nil: time.Now
+}
+
+func (l *dumpList) now() time.Time {
+	if l.clock != nil {
+		return l.clock()
+	}
+	return time.Now()
 }
 
 const (
@@ -75,7 +83,7 @@ func (l *dumpList) refresh(g *memguard.Guard) <-chan struct{} {
 	if l.reading != nil {
 		return l.reading
 	}
-	if time.Since(l.read) <= listAge {
+	if l.now().Sub(l.read) <= listAge {
 		return nil
 	}
 	l.reading, l.changed = make(chan struct{}), false
@@ -92,7 +100,7 @@ func (l *dumpList) load(g *memguard.Guard) {
 	defer l.mu.Unlock()
 	l.dumps, l.err = dumps, err
 	if !l.changed {
-		l.read = time.Now()
+		l.read = l.now()
 	}
 	close(l.reading)
 	l.reading = nil

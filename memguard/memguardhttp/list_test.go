@@ -24,21 +24,37 @@ func TestListOfAVolumeThatHangs(t *testing.T) {
 	})
 }
 
-// TestListAfterAChange: what was read before a change is read again.
+// asked counts dumps that were asked for: a baseline may be written meanwhile.
+func asked(dumps []heapdump.Dump) (n int) {
+	for i := range dumps {
+		if dumps[i].Stage == heapdump.Immediate || dumps[i].Stage == heapdump.Fresh {
+			n++
+		}
+	}
+	return n
+}
+
+// TestListAfterAChange: what was read before a change is read again, after a
+// while or at once.
 func TestListAfterAChange(t *testing.T) {
 	g := start(t)
-	var l dumpList
-	if dumps, err := l.get(g); err != nil || len(dumps) != 0 {
-		t.Fatal(dumps, err)
+	now := time.Now()
+	l := dumpList{clock: func() time.Time { return now }}
+	get := func(want int, when string) {
+		t.Helper()
+		if dumps, err := l.get(g); err != nil || asked(dumps) != want {
+			t.Errorf("%s: %d dumps, %v, want %d", when, asked(dumps), err, want)
+		}
 	}
+	get(0, "at first")
 	dump(t, g)
-	if dumps, _ := l.get(g); len(dumps) != 0 {
-		t.Errorf("%d dumps within a second, and nobody said that they changed", len(dumps))
-	}
+	now = now.Add(listAge)
+	get(0, "within a second, and nobody said that they changed")
+	now = now.Add(1)
+	get(2, "later")
+	dump(t, g)
 	l.forget()
-	if dumps, err := l.get(g); err != nil || len(dumps) != 2 {
-		t.Errorf("%d dumps, %v", len(dumps), err)
-	}
+	get(4, "at once")
 }
 
 // TestManyDumpsAndLongReasons: the page shows the newest, and the beginnings.

@@ -18,6 +18,7 @@ import (
 // handler answers everything; see the package documentation.
 type handler struct {
 	guard *memguard.Guard
+	who   string
 	options
 	origin   *http.CrossOriginProtection
 	requests gate // all of them
@@ -70,7 +71,7 @@ func Handler(guard *memguard.Guard, opts ...Option) http.Handler { return newHan
 
 func newHandler(guard *memguard.Guard, opts ...Option) *handler {
 	h := &handler{
-		guard: guard, options: options{cooldown: defaultCooldown}, origin: http.NewCrossOriginProtection(),
+		guard: guard, who: who(), options: options{cooldown: defaultCooldown}, origin: http.NewCrossOriginProtection(),
 		requests: newGate(maxRequests), renders: newGate(maxRenders), flames: newGate(maxFlames), graphs: newGate(maxGraphs),
 		streams: newGate(maxStreams),
 		forms:   newGate(maxForms), times: times{write: writeTime, form: formTime, stream: streamTime, turn: turnTime},

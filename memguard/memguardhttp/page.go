@@ -132,7 +132,7 @@ func (h *handler) overviewPage(top head, name string, back time.Duration) *overv
 	s := &d.Snapshot
 	p := &overviewPage{
 		head: top, Running: s.Running, Window: name, CanDump: !h.readOnly && s.Running,
-		Time: s.Time.UTC().Format("2006-01-02 15:04:05 UTC"), Who: who(),
+		Time: s.Time.UTC().Format("2006-01-02 15:04:05 UTC"), Who: h.who,
 		Usage: sizeOr(s.Usage, unknown), Limit: sizeOr(s.Limit.Bytes, "no limit"), LimitFrom: limitFrom(s.Limit),
 		Basis: words(string(s.Basis)), Settings: d.Settings, TimeLeft: timeToLimit(s.TimeToLimit),
 	}

@@ -20,14 +20,18 @@ const (
 	rules   = "deploy/prometheus/memguard.rules.yml"
 	cases   = "deploy/prometheus/memguard_test.yml"
 	runbook = "deploy/prometheus/README.md"
+	home    = "https://github.com/memguard-dev/go-memguard/blob/HEAD/"
 )
 
 // alert is a rule.
 type alert struct {
 	Alert       string
 	Expr        string
-	Annotations struct{ Summary, Runbook string }
-	Labels      struct{ Severity string }
+	Annotations struct {
+		Summary, Runbook string
+		URL              string `yaml:"runbook_url"`
+	}
+	Labels struct{ Severity string }
 }
 
 func readFile(t *testing.T, path string) []byte {
@@ -117,8 +121,8 @@ func TestEveryAlertHasARunbook(t *testing.T) {
 			t.Errorf("%s has no section %q", runbook, a.Alert)
 		}
 		sections[a.Alert] = true
-		if want := runbook + "#" + strings.ToLower(a.Alert); a.Annotations.Runbook != want {
-			t.Errorf("%s: runbook = %q, want %q", a.Alert, a.Annotations.Runbook, want)
+		if want := runbook + "#" + strings.ToLower(a.Alert); a.Annotations.Runbook != want || a.Annotations.URL != home+want {
+			t.Errorf("%s: runbook = %q, runbook_url = %q, want %q, below %s", a.Alert, a.Annotations.Runbook, a.Annotations.URL, want, home)
 		}
 		if a.Annotations.Summary == "" || a.Labels.Severity != "warning" && a.Labels.Severity != "critical" {
 			t.Errorf("%s: summary %q, severity %q: want both", a.Alert, a.Annotations.Summary, a.Labels.Severity)

@@ -1,6 +1,7 @@
 package diagnose
 
 import (
+	"flag"
 	"math"
 	"math/rand/v2"
 	"testing"
@@ -96,12 +97,17 @@ func (s *service) runFor(d time.Duration, codes ...Code) (first time.Duration, f
 	return 0, nil
 }
 
-// few is how many seeds are tried.
+var everySeed = flag.Bool("every-seed", false, "try all programs of the simulations, not a quarter of them")
+
+// few is how many of so many are tried.
 func few(n uint64) uint64 {
-	if testing.Short() {
+	switch {
+	case testing.Short():
 		return 1
+	case *everySeed:
+		return n
 	}
-	return n
+	return (n + 3) / 4
 }
 
 func steadyLoad(time.Duration) float64 { return 1 }

@@ -2,6 +2,7 @@ package sample
 
 import (
 	"encoding/json"
+	"math"
 	"reflect"
 	"testing"
 
@@ -112,6 +113,7 @@ func TestJSONRoundTrip(t *testing.T) {
 	in := Sample{
 		UnixNano: 1, Since: 2, Scope: Cgroup, Usage: cgroupstat.Of(0), Limit: cgroupstat.Of(9),
 		Stat: stat(map[cgroupstat.Key]uint64{cgroupstat.Anon: 0, cgroupstat.File: 7}),
+		Go:   gomem.Mem{MemoryLimit: math.MaxInt64}, // None, which is left out.
 	}
 	text, err := json.Marshal(in)
 	if err != nil {

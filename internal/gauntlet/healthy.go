@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"math"
 	"math/rand/v2"
@@ -23,6 +24,7 @@ func healthyScenarios() []scenario {
 		{name: "cache_warmup", about: "a cache filled by misses that levels off at 50 MiB", want: fine, healthy: true, after: 45 * time.Second, run: warmup},
 		{name: "linear_cache", about: "a cache filled evenly, 1 MiB a second up to 50 MiB", want: fine, healthy: true, after: 80 * time.Second, run: fillTo(mib, 50*mib, 8*mib)},
 		{name: "linear_cache_fast", about: "the same at 2 MiB a second up to 48 MiB, and hardly any garbage", want: fine, healthy: true, after: 60 * time.Second, run: fillTo(2*mib, 48*mib, 64*kib)},
+		{name: "staged_batch", about: "a job in stages: reads 40 MiB of a file into rows in half a minute, makes an index of a third, lets the rows go", want: append(fine, diagnose.HeapNotReturned), healthy: true, after: 75 * time.Second, run: stages},
 		{name: "worker_pool", about: "workers that are started as they are needed, 20 a second up to 700", want: fine, healthy: true, after: 60 * time.Second, run: startWorkers},
 		{name: "log_writer", about: "20 MiB a second of logs, synced and rotated", want: fine, healthy: true, run: logs},
 		{name: "batch_job", about: "50 MiB alive for two seconds out of five", want: append(fine, diagnose.HeapNotReturned), healthy: true, run: batch},
@@ -81,6 +83,41 @@ func fillTo(rate, most, garbage int64) func(context.Context, string) error {
 			return nil
 		})
 	}
+}
+
+// stages reads rows evenly, keeps a third and lets the rest go, again and again.
+func stages(ctx context.Context, dir string) error {
+	const rows = 40 * mib / (32 * kib)
+	path := filepath.Join(dir, "rows")
+	if err := os.WriteFile(path, bytes.Repeat([]byte("row "), 15*mib), 0o600); err != nil {
+		return err
+	}
+	go func() { _ = serve(ctx, 6*mib) }()
+	for ctx.Err() == nil {
+		f, err := os.Open(path)
+		if err != nil {
+			return err
+		}
+		var table [][]byte
+		for len(table) < rows && ctx.Err() == nil {
+			row := make([]byte, 32*kib)
+			if _, err := io.ReadFull(f, row); err != nil {
+				return errors.Join(err, f.Close())
+			}
+			table = append(table, row)
+			wait(ctx, 30*time.Second/rows)
+		}
+		if err := f.Close(); err != nil {
+			return err
+		}
+		held.sessions = nil
+		for i := 0; i < len(table); i += 3 {
+			held.sessions = append(held.sessions, bytes.Clone(table[i]))
+		}
+		clear(table)
+		wait(ctx, 10*time.Second)
+	}
+	return nil
 }
 
 func startWorkers(ctx context.Context, _ string) error {

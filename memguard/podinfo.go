@@ -11,9 +11,6 @@ import (
 	"github.com/memguard-dev/go-memguard/internal/podinfo"
 )
 
-// podInfoEvery is how soon a swap of the volume is seen.
-const podInfoEvery = time.Second
-
 // podInfoFollower follows the downward API volume, in one goroutine.
 type podInfoFollower struct {
 	guard   *Guard
@@ -39,7 +36,7 @@ func (f *podInfoFollower) run(ctx context.Context) {
 		g.asked.store(f.dump.Text)
 	}
 	f.ask()
-	ticker := time.NewTicker(podInfoEvery)
+	ticker := time.NewTicker(g.settings.podInfoEvery)
 	defer ticker.Stop()
 	for {
 		select {

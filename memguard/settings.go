@@ -78,6 +78,8 @@ type settings struct {
 	haste  hastePolicy
 	calm   calmPolicy
 	now    func() time.Time
+	// podInfoEvery is how soon a swap of the downward API volume is seen.
+	podInfoEvery time.Duration
 }
 
 // resolve applies options, then the environment over them.
@@ -101,6 +103,7 @@ func resolve(opts []Option, lookup func(string) (string, bool)) *settings {
 		haste:          defaultHaste,
 		calm:           defaultCalm,
 		now:            time.Now,
+		podInfoEvery:   time.Second,
 	}
 	for _, o := range opts {
 		if o != nil {

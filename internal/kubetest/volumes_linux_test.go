@@ -129,6 +129,9 @@ func TestKernelContainersShareAVolume(t *testing.T) {
 			told++
 			e := exitOf(t, text)
 			for _, d := range e.Dumps {
+				if d.Manifest == "" {
+					continue // Killed before it could say whose it is.
+				}
 				m := readManifest(t, filepath.Join(dir, filepath.Base(d.Manifest)))
 				if id := identityOf(t, m); id != e.Identity {
 					t.Errorf("the story of %+v has a dump of %+v", e.Identity, id)

@@ -10,29 +10,13 @@ import (
 	"github.com/memguard-dev/go-memguard/internal/kerneltest"
 )
 
-// volume is a directory as an emptyDir is: anybody may write.
-func volume(t *testing.T) string {
-	t.Helper()
-	dir := t.TempDir()
-	if err := os.Chmod(dir, 0o777); err != nil {
-		t.Fatal(err)
-	}
-	// The container's user has to reach it, too.
-	for parent := filepath.Dir(dir); len(parent) > len(os.TempDir()); parent = filepath.Dir(parent) {
-		if err := os.Chmod(parent, 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return dir
-}
-
 // A restricted pod: read-only cgroupfs and root, no root user, a volume for
 // dumps. The dump outlives the kernel's kill.
 func TestKernelContainerLeakNamesItsCulpritAndIsKilled(t *testing.T) {
 	const limit = 128 * mebi
 	for name, hostCgroup := range map[string]bool{"private cgroup namespace": false, "host cgroup namespace": true} {
 		t.Run(name, func(t *testing.T) {
-			dumps := volume(t)
+			dumps := kerneltest.Volume(t)
 			c := kerneltest.NewContainer(t, kerneltest.ContainerSpec{
 				Binary: victimBinary(t), Args: args("leak -rate 20MiB -object 1KiB"), LimitBytes: limit, HostCgroup: hostCgroup,
 				Env:    []string{finer, "MEMGUARD_DUMP_DIR=/dumps"},
@@ -51,7 +35,7 @@ func TestKernelContainerLeakNamesItsCulpritAndIsKilled(t *testing.T) {
 // A resize in place and a threshold changed by annotation reach the running
 // container; without a volume it says where dumps cannot go, and runs.
 func TestKernelContainerFollowsPodInfoAndResize(t *testing.T) {
-	dumps, pod := volume(t), volume(t)
+	dumps, pod := kerneltest.Volume(t), kerneltest.Volume(t)
 	write := func(name, text string) {
 		t.Helper()
 		// Replaced by renaming, as the kubelet does.
@@ -101,7 +85,7 @@ func TestKernelContainerWithoutAVolume(t *testing.T) {
 // A container is killed, and started again with the volume that survived it.
 func TestKernelContainerTellsHowItDiedBefore(t *testing.T) {
 	const limit = 128 * mebi
-	dumps := volume(t)
+	dumps := kerneltest.Volume(t)
 	start := func(command ...string) *kerneltest.Container {
 		c := kerneltest.NewContainer(t, kerneltest.ContainerSpec{
 			Binary: victimBinary(t), Args: command, LimitBytes: limit,

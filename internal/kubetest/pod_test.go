@@ -20,7 +20,7 @@ type pod struct {
 
 func newPod(t testing.TB, name string, limit int64) *pod {
 	t.Helper()
-	p := &pod{t: t, name: name, namespace: "shop", limit: limit, dumps: shared(t)}
+	p := &pod{t: t, name: name, namespace: "shop", limit: limit, dumps: kerneltest.Volume(t)}
 	p.podinfo = newDownwardAPI(t, map[string]string{
 		"memory_limit": strconv.FormatInt(limit, 10), "threshold": "", "annotations": "",
 	})

@@ -130,7 +130,7 @@ func TestKernelPodStory(t *testing.T) {
 // collectAgain ships the same volume to a directory with a Job's collector,
 // twice, and finds the line of code in it.
 func (p *pod) collectAgain(t *testing.T) {
-	tree := shared(t)
+	tree := kerneltest.Volume(t)
 	for range 2 {
 		job := p.collector([]string{
 			"MEMGUARD_COLLECT_ONCE=true", "MEMGUARD_COLLECT_SETTLE=0s", "MEMGUARD_COLLECT_BUCKET=file:///bucket?no_tmp_dir=true",

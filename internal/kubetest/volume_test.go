@@ -12,6 +12,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/memguard-dev/go-memguard/internal/kerneltest"
 )
 
 // downwardAPI is a downwardAPI volume as the kubelet writes it: the files go
@@ -26,7 +28,7 @@ type downwardAPI struct {
 
 func newDownwardAPI(t testing.TB, files map[string]string) *downwardAPI {
 	t.Helper()
-	d := &downwardAPI{t: t, dir: shared(t), now: map[string]string{}}
+	d := &downwardAPI{t: t, dir: kerneltest.Volume(t), now: map[string]string{}}
 	d.set(files)
 	return d
 }
@@ -79,20 +81,4 @@ func (d *downwardAPI) swap() error {
 		return nil
 	}
 	return os.RemoveAll(filepath.Join(d.dir, before))
-}
-
-// shared is a directory as an emptyDir is: anybody may write, and a container's
-// user can reach it.
-func shared(t testing.TB) string {
-	t.Helper()
-	dir := t.TempDir()
-	if err := os.Chmod(dir, 0o777); err != nil {
-		t.Fatal(err)
-	}
-	for parent := filepath.Dir(dir); len(parent) > len(os.TempDir()); parent = filepath.Dir(parent) {
-		if err := os.Chmod(parent, 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return dir
 }

@@ -46,7 +46,7 @@ func TestKernelVolumes(t *testing.T) {
 		stop(t, c)
 	}
 	t.Run("of fsGroup", func(t *testing.T) {
-		dir := shared(t)
+		dir := kerneltest.Volume(t)
 		if err := os.Chown(dir, 0, group); err != nil {
 			t.Fatal(err)
 		}
@@ -62,7 +62,7 @@ func TestKernelVolumes(t *testing.T) {
 		}
 	})
 	t.Run("subPath", func(t *testing.T) {
-		dir := shared(t)
+		dir := kerneltest.Volume(t)
 		sub := filepath.Join(dir, "app")
 		if err := os.Mkdir(sub, 0o700); err != nil {
 			t.Fatal(err)
@@ -73,7 +73,7 @@ func TestKernelVolumes(t *testing.T) {
 		dumped(t, start(t, "app", filled, nil, nil, kerneltest.Mount{Source: sub, Target: "/dumps"}), sub)
 	})
 	t.Run("in memory", func(t *testing.T) {
-		dir := shared(t)
+		dir := kerneltest.Volume(t)
 		if err := unix.Mount("dumps", dir, "tmpfs", 0, "size=32m,mode=777"); err != nil {
 			kerneltest.Missing(t, "tmpfs: %v", err)
 		}
@@ -87,7 +87,7 @@ func TestKernelVolumes(t *testing.T) {
 		dumped(t, c, dir)
 	})
 	for name, mounts := range map[string][]kerneltest.Mount{
-		"read-only": {{Source: shared(t), Target: "/dumps", ReadOnly: true}},
+		"read-only": {{Source: kerneltest.Volume(t), Target: "/dumps", ReadOnly: true}},
 		"missing":   nil,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -103,7 +103,7 @@ func TestKernelVolumes(t *testing.T) {
 // Both containers of a pod are PID 1 of their own, in one volume: each finds
 // its own past, whichever was killed last.
 func TestKernelContainersShareAVolume(t *testing.T) {
-	dir := shared(t)
+	dir := kerneltest.Volume(t)
 	mount := kerneltest.Mount{Source: dir, Target: "/dumps"}
 	both := map[string]*kerneltest.Container{}
 	for _, name := range []string{"app", "worker"} {

@@ -1,15 +1,14 @@
 package otelcheck
 
 import (
-	"os"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 
 	"go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
+	"github.com/memguard-dev/go-memguard/internal/kerneltest"
 	"github.com/memguard-dev/go-memguard/memguard"
 )
 
@@ -35,24 +34,7 @@ func TestCollectOpensNoFile(t *testing.T) {
 		return list
 	}
 	want := names()
-	var before syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &before); err != nil {
-		t.Fatal(err)
-	}
-	none := before
-	none.Cur = 0
-	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &none); err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &before); err != nil {
-			t.Error(err)
-		}
-	}()
-	if f, err := os.Open(os.DevNull); err == nil {
-		_ = f.Close() // Only opened.
-		t.Fatal("files can be opened")
-	}
+	kerneltest.NoFiles(t)
 	if got := names(); !slices.Equal(got, want) || len(want) < 20 {
 		t.Errorf("without files:\n%q, want\n%q", got, want)
 	}

@@ -3,10 +3,10 @@ package memguardhttp
 import (
 	"encoding/json"
 	"net/http"
-	"os"
-	"syscall"
 	"testing"
 	"time"
+
+	"github.com/memguard-dev/go-memguard/internal/kerneltest"
 )
 
 // TestDocumentOpensNoFile: it is there where no file can be opened.
@@ -17,24 +17,7 @@ func TestDocumentOpensNoFile(t *testing.T) {
 			t.Fatal("no diagnosis")
 		}
 	}
-	var before syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &before); err != nil {
-		t.Fatal(err)
-	}
-	none := before
-	none.Cur = 0
-	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &none); err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &before); err != nil {
-			t.Error(err)
-		}
-	}()
-	if f, err := os.Open(os.DevNull); err == nil {
-		_ = f.Close() // Only opened.
-		t.Fatal("files can be opened")
-	}
+	kerneltest.NoFiles(t)
 	var d Document
 	w := ask(h, http.MethodGet, "?format=json")
 	if err := json.Unmarshal(w.Body.Bytes(), &d); w.Code != http.StatusOK || err != nil || d.Snapshot.Usage.IsZero() || len(d.Snapshot.Findings) == 0 {

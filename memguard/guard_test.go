@@ -63,7 +63,7 @@ func quiet(t testing.TB, tr *tree, opts ...Option) *settings {
 	if tr != nil {
 		s.locate = tr.locate
 	}
-	s.podInfoEvery = 10 * time.Millisecond
+	s.podInfoEvery, s.volumeTimeout = 10*time.Millisecond, time.Minute
 	return s
 }
 

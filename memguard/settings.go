@@ -80,6 +80,8 @@ type settings struct {
 	now    func() time.Time
 	// podInfoEvery is how soon a swap of the downward API volume is seen.
 	podInfoEvery time.Duration
+	// volumeTimeout is how long Start waits for the volume of the dumps.
+	volumeTimeout time.Duration
 }
 
 // resolve applies options, then the environment over them.
@@ -104,6 +106,7 @@ func resolve(opts []Option, lookup func(string) (string, bool)) *settings {
 		calm:           defaultCalm,
 		now:            time.Now,
 		podInfoEvery:   time.Second,
+		volumeTimeout:  startTimeout,
 	}
 	for _, o := range opts {
 		if o != nil {

@@ -31,7 +31,7 @@ type opened struct {
 // and the rest of the flight begins when it does.
 func (g *Guard) openVolume(h blackbox.Header, follower *podInfoFollower) (missing []error) {
 	s := g.settings
-	ctx, cancel := context.WithTimeout(g.ctx, startTimeout)
+	ctx, cancel := context.WithTimeout(g.ctx, s.volumeTimeout)
 	defer cancel()
 	d := newDumper(g)
 	opening := make(chan opened, 1)

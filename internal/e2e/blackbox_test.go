@@ -27,7 +27,10 @@ func (v *victim) restartIn(dumps string, wrapper ...string) postmortem.Exit {
 	v.t.Helper()
 	g := kerneltest.NewGroup(v.t, 256*mebi)
 	again := startWrapped(v.t, g, []string{"MEMGUARD_DUMP_DIR=" + dumps}, wrapper, "idle")
-	until(v.t, "the next start", func() bool { return strings.Contains(again.stdout.String(), "ready") })
+	// Start does not wait for it where the volume is slow.
+	until(v.t, "the story of the run before", func() bool {
+		return strings.Contains(again.stderr.String(), "how the process before ended")
+	})
 	e := newestExit(v.t, dumps)
 	until(v.t, "a record of the exit", func() bool { return strings.Contains(again.stderr.String(), e.Run) })
 	again.terminate()

@@ -34,6 +34,7 @@ type Box struct {
 
 	// The rest belongs to Run, before it to Open and after it to Close.
 	ring       *ring
+	record     Record // the one that goes into the ring
 	head       [pageBytes]byte
 	generation uint64
 	dirty      func(slot int)
@@ -116,6 +117,9 @@ func (b *Box) Run(ctx context.Context) {
 	check := time.NewTicker(checkEvery)
 	defer check.Stop()
 	for {
+		for !b.queue.sleep() {
+			b.drain()
+		}
 		select {
 		case <-ctx.Done():
 			b.drain()
@@ -152,9 +156,10 @@ func (b *Box) Close(now time.Time, panicking bool) error {
 // drain puts what waits into the ring, and what changed there into the file.
 func (b *Box) drain() {
 	for r := b.queue.front(); r != nil; r = b.queue.front() {
-		r.seal()
-		b.ring.add(r, b.dirty)
+		b.record = *r
 		b.queue.pop()
+		b.record.seal()
+		b.ring.add(&b.record, b.dirty)
 	}
 	for i := range b.lacking {
 		if l := b.lacking[i]; l.some() {

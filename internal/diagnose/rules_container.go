@@ -234,10 +234,10 @@ func (r *run) spike() {
 	const lately = 15 * time.Minute
 	top := float64(r.recent(lately).SpikeKiB) * 1024
 	told := "kernel"
-	if high, ok := r.seenSpike(); ok && high > top {
+	usage, known := r.mean(history.Usage, 30*time.Second)
+	if high, ok := r.seenSpike(); ok && high > top && high >= towers*usage {
 		top, told = high, "samples"
 	}
-	usage, known := r.mean(history.Usage, 30*time.Second)
 	if !known || top < 0.8*r.scale || usage > 0.6*r.scale {
 		return
 	}
@@ -248,9 +248,14 @@ func (r *run) spike() {
 	})
 }
 
-// rare is a spike in one of so many points: an even sawtooth is in every
-// fourth above the middle between its mean and its top.
-const rare = 5
+const (
+	// rare is a spike in one of so many points: an even sawtooth is in every
+	// fourth above the middle between its mean and its top.
+	rare = 5
+	// towers is how many times the mean it has to be where samples saw it: a
+	// batch between two collections is that of work.
+	towers = 1.8
+)
 
 // seenSpike is the most unreclaimable memory of the last minute, if it was rare.
 func (r *run) seenSpike() (top float64, ok bool) {

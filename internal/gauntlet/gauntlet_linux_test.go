@@ -22,6 +22,7 @@ import (
 	"github.com/memguard-dev/go-memguard/internal/diagnose"
 	"github.com/memguard-dev/go-memguard/internal/kerneltest"
 	"github.com/memguard-dev/go-memguard/internal/syncbuf"
+	"github.com/memguard-dev/go-memguard/memguard"
 )
 
 var (
@@ -53,6 +54,8 @@ type outcome struct {
 	// Dirty is dirty page cache and that under write-back, at the median.
 	Dirty uint64 `json:"dirty"`
 	Error string `json:"error,omitempty"`
+	// trail is a line for each second.
+	trail []string
 }
 
 const outcomePrefix = "gauntlet-outcome: "
@@ -117,7 +120,7 @@ func runAll(t *testing.T) []outcome {
 			defer mu.Unlock()
 			if wrong := o.wrong(s); secondTry && wrong != "" {
 				again = append(again, s)
-				t.Logf("%s: once more, alone: %s", s.name, wrong)
+				t.Logf("%s: once more, alone: %s\n%s", s.name, wrong, strings.Join(o.trail, "\n"))
 				return
 			}
 			outcomes = append(outcomes, o)
@@ -127,8 +130,10 @@ func runAll(t *testing.T) []outcome {
 	for round := range *rounds {
 		var wg sync.WaitGroup
 		slots := make(chan struct{}, *atOnce)
+		var apart keyed
 		for i := range list {
 			wg.Go(func() {
+				defer apart.lock(list[i].apart)()
 				slots <- struct{}{}
 				defer func() { <-slots }()
 				run(&list[i], round, *rounds == 1)
@@ -148,6 +153,19 @@ func runAll(t *testing.T) []outcome {
 	return outcomes
 }
 
+// keyed is a lock for each name but the empty one.
+type keyed struct{ locks sync.Map }
+
+func (k *keyed) lock(name string) (unlock func()) {
+	if name == "" {
+		return func() {}
+	}
+	one, _ := k.locks.LoadOrStore(name, new(sync.Mutex))
+	mu := one.(*sync.Mutex)
+	mu.Lock()
+	return mu.Unlock
+}
+
 func (o *outcome) report(t *testing.T, s *scenario) {
 	t.Helper()
 	text, err := json.Marshal(o)
@@ -156,7 +174,7 @@ func (o *outcome) report(t *testing.T, s *scenario) {
 	}
 	t.Logf("%s%s", outcomePrefix, text)
 	if wrong := o.wrong(s); wrong != "" {
-		t.Error(wrong)
+		t.Errorf("%s\n%s", wrong, strings.Join(o.trail, "\n"))
 	}
 }
 
@@ -194,13 +212,14 @@ func once(t *testing.T, s *scenario, path string) outcome {
 			t.Error(err)
 		}
 	}()
-	if err := o.watch(s, out, kernel); err != nil {
-		o.Error = fmt.Sprintf("%v; it said\n%s", err, stderr.String())
-	}
+	watched := o.watch(s, out, kernel)
 	if err := cmd.Process.Signal(os.Interrupt); err == nil {
 		_, _ = io.Copy(io.Discard, out) // Until it has ended.
 	}
-	_ = cmd.Wait() // However it ends.
+	ended := cmd.Wait()
+	if watched != nil {
+		o.Error = fmt.Sprintf("%v: %v; it said\n%s", watched, ended, stderr.String())
+	}
 	return o
 }
 
@@ -214,6 +233,9 @@ func (o *outcome) watch(s *scenario, out io.Reader, kernel *follower) error {
 		var r report
 		if err := json.Unmarshal(lines.Bytes(), &r); err != nil {
 			return err
+		}
+		if r.At/time.Second != last.At/time.Second {
+			o.trail = append(o.trail, r.line())
 		}
 		last = r
 		o.AddsUp = o.AddsUp && r.AddsUp
@@ -248,6 +270,26 @@ func (o *outcome) watch(s *scenario, out io.Reader, kernel *follower) error {
 	o.Dirty = dirty[len(dirty)/2]
 	o.Off, o.Remainder, o.Usage = off[len(off)/2], remainder[len(remainder)/2], last.Usage
 	return nil
+}
+
+// line is a report in short, sizes in MiB.
+func (r *report) line() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%5.1fs usage %d", r.At.Seconds(), r.Usage>>20)
+	var add func(name string, n *memguard.Breakdown)
+	add = func(name string, n *memguard.Breakdown) {
+		if n.Bytes >= mib && len(n.Children) == 0 {
+			fmt.Fprintf(&b, " %s %d", name, n.Bytes>>20)
+		}
+		for i := range n.Children {
+			add(strings.TrimPrefix(name+"/"+n.Children[i].Name, "/"), &n.Children[i])
+		}
+	}
+	add("", &r.Tree)
+	for _, f := range r.Findings {
+		fmt.Fprintf(&b, " %s", f.Code)
+	}
+	return b.String()
 }
 
 func part(r *report, path ...string) uint64 {

@@ -84,6 +84,10 @@ func largeChild(ctx context.Context, _ string) error {
 }
 
 func doomedChild(ctx context.Context, _ string) error {
+	// It alone: a slow kernel may take a second one before the first is gone.
+	if err := os.WriteFile("/proc/self/oom_score_adj", []byte("-1000"), 0); err != nil {
+		return err
+	}
 	go func() { _ = serve(ctx, 2*mib) }()
 	wait(ctx, 5*time.Second)
 	return withChild(ctx, childDoomed)

@@ -26,6 +26,9 @@ type scenario struct {
 	v2only      bool
 	cgo         bool
 	env         []string
+	// apart: scenarios of the same name here do not run at the same time, since
+	// they change what the kernel counts for the whole machine alone.
+	apart string
 	// after is when its first finding is judged.
 	after time.Duration
 	run   func(ctx context.Context, dir string) error

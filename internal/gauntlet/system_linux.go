@@ -23,7 +23,7 @@ func systemScenarios() []scenario {
 		{name: "page_cache_dirty", about: "a file of 70 MiB rewritten all the time and never synced", want: codes(diagnose.PageCacheDirty), run: rewrite},
 		{name: "tmpfs", about: "files in a tmpfs that nobody removes, 2 MiB a second", want: codes(diagnose.Tmpfs), run: fillTmpfs},
 		{name: "tmpfs_full", about: "a tmpfs that was filled with 60 MiB at the start", want: codes(diagnose.Tmpfs), run: fullTmpfs},
-		{name: "kernel_memory", about: "page tables of a sparse mapping, 1 MiB a second", want: codes(diagnose.KernelMemory), run: pageTables},
+		{name: "kernel_memory", apart: dentries, about: "page tables of a sparse mapping, 1 MiB a second", want: codes(diagnose.KernelMemory), run: pageTables},
 		{name: "bpf_maps", about: "BPF arrays of 40 MiB", want: codes(diagnose.BPFMaps), run: bpfMaps},
 		{name: "throttled_by_memory_high", about: "a live heap that wants 90 MiB under a memory.high of 60", want: codes(diagnose.Throttled), high: 60 * mib, v2only: true, env: []string{"GOMEMLIMIT=off"}, run: holdSessions(90 * mib)},
 		{name: "spike", about: "every twelve seconds 102 MiB for a tenth of a second", want: codes(diagnose.Spike), run: spikes},

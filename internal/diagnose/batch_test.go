@@ -22,6 +22,7 @@ type batch struct {
 	leak             float64 // bytes a second that never go
 	cache, warmup    float64 // bytes that are there in the end, and seconds in which two thirds come
 	even             bool    // the cache fills evenly in those seconds
+	dumped           bool    // at 80 % of the limit there is a collection
 }
 
 // findings runs it and gives the times at which it is told to leak.
@@ -53,7 +54,9 @@ func (b *batch) findings(d time.Duration) (times []time.Duration, last string) {
 		}
 		objects += taken
 		allocs += taken
-		if objects >= min(max(4*mebi, 2*live), memoryLimit-12*mebi) {
+		dump := b.dumped && objects+8*mebi >= 0.8*limit
+		b.dumped = b.dumped && !dump
+		if dump || objects >= min(max(4*mebi, 2*live), memoryLimit-12*mebi) {
 			live = kept + job
 			objects = live
 			cycles++
@@ -244,5 +247,27 @@ func TestFastLeaksAreFoundBeforeTheEnd(t *testing.T) {
 	}
 	if late > 0 || gone > int(few(200)/20) {
 		t.Errorf("%d of %d are not found, %d come and go", late, few(200), gone)
+	}
+}
+
+// A leak that takes ten seconds from the start to the limit is told before, once
+// the dump's collection has said that it lives.
+func TestLeaksOfSecondsAreFound(t *testing.T) {
+	t.Parallel()
+	random := rand.New(rand.NewPCG(1, 14))
+	late := 0
+	for range few(200) {
+		b := batch{
+			base: (1 + random.Float64()*20) * mebi, size: mebi / 8, fill: 1, hold: 1, rest: 1,
+			background: random.Float64() * 3 * mebi, leak: (4 + random.Float64()*10) * mebi, dumped: true,
+		}
+		end := time.Duration((120*mebi - b.base) / b.leak * float64(time.Second))
+		if times, _ := b.findings(end); len(times) == 0 {
+			late++
+			t.Logf("%+v: not told in %v", b, end)
+		}
+	}
+	if late > int(few(200)/20) {
+		t.Errorf("%d of %d are not found", late, few(200))
 	}
 }

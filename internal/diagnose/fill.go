@@ -20,15 +20,19 @@ const (
 )
 
 // mayFill tells whether a rise may as well be that of a cache or pool to its
-// bound: while it has taken less than it leaves, there is time to see.
-func (r *run) mayFill(g *growth, points []trend.XY) bool {
+// bound: while it has taken less than it leaves, there is time to see. Early may
+// be any rise but one that is at the limit soon.
+func (r *run) mayFill(g *growth, points []trend.XY, early bool) bool {
 	rise := min(g.To, points[len(points)-1].Y) - g.From
 	unseen := max(0, r.level(history.Objects)-r.level(history.LiveHeap)) // since the last collection
 	switch g.series {
-	case history.Goroutines:
-		return rise < mostPooled && r.roomy(r.risen(history.Unreclaimable, g.window), 0)
-	case history.Threads:
-		return rise < mostInThreads
+	case history.Goroutines, history.Threads:
+		few := float64(mostPooled)
+		if g.series == history.Threads {
+			few = mostInThreads
+		}
+		roomy := r.roomy(r.risen(history.Unreclaimable, g.window), 0)
+		return early && roomy || rise < few && (roomy || g.series == history.Threads)
 	case history.LiveHeap:
 		if g.survives {
 			return r.roomy(g.To-g.From, unseen)
@@ -40,7 +44,8 @@ func (r *run) mayFill(g *growth, points []trend.XY) bool {
 	case history.OffHeap, history.Objects:
 		return r.roomy(rise, 0)
 	default:
-		return false // Nobody fills those to a bound; or they are held anyway.
+		// Nobody fills those to a bound; or they are held anyway.
+		return early && r.roomy(rise, 0)
 	}
 }
 

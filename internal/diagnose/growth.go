@@ -23,15 +23,17 @@ func (g *growth) grown() uint64 { return uint64(max(0, g.To-g.From)) }
 // which it shows is the surest.
 var windows = [...]time.Duration{
 	8 * 24 * time.Hour, 48 * time.Hour, 24 * time.Hour, slow, 2 * time.Hour, 45 * time.Minute,
-	15 * time.Minute, 5 * time.Minute, 2 * time.Minute, time.Minute, 45 * time.Second, 30 * time.Second, 12 * time.Second, 5 * time.Second, 2 * time.Second, time.Second,
+	15 * time.Minute, 5 * time.Minute, 2 * time.Minute, time.Minute, 45 * time.Second, 30 * time.Second, 12 * time.Second, 8 * time.Second, 5 * time.Second, 2 * time.Second, time.Second,
 }
 
 const (
 	// surest is the shortest window told of what is far from the limit: a
-	// start-up rises just as steeply. shortest is that of what is near;
-	// shorter ones are for the last moments of a process.
+	// start-up rises just as steeply. shortest is that of what is near. In
+	// less, down to briefest, only what has taken as much as it leaves is told:
+	// there is no time to see more. Shorter ones are for a process that has ended.
 	surest   = 30 * time.Second
 	shortest = 12 * time.Second
+	briefest = 2 * time.Second
 	// brief is the longest window with so few collections that what lives may
 	// seem to rise by chance; then it may not fall by more than this share of
 	// the rise in between.
@@ -101,7 +103,8 @@ func (r *run) grows(series history.Series, enough least) (g growth, ok bool) {
 func (r *run) rises(series history.Series, enough least) (g growth, ok bool) {
 	urgent := r.urgent()
 	for _, w := range windows {
-		if w < surest && !urgent || w < shortest && !r.facts.Dead {
+		early := w < shortest && !r.facts.Dead
+		if w < surest && !urgent || early && w < briefest {
 			return g, false
 		}
 		points, known := r.values(series, w)
@@ -156,9 +159,9 @@ func (r *run) rises(series history.Series, enough least) (g growth, ok bool) {
 			}
 			return g, false
 		}
-		slope.From = max(0, slope.From)
+		slope.From = max(slope.From, lowest(points)) // A line starts too low where a rise began later.
 		g = growth{slope, series, w, survives}
-		if w < certain && !urgent && !r.facts.Dead && r.mayFill(&g, points) {
+		if w < certain && (early || !urgent && !r.facts.Dead) && r.mayFill(&g, points, early) {
 			r.wait(&g)
 			continue
 		}
@@ -188,6 +191,15 @@ func (r *run) returnable() float64 {
 		return 0
 	}
 	return float64(r.last.Bytes(history.Objects)) - float64(live<<10) + float64(r.last.Bytes(history.Free))
+}
+
+// lowest is the least of points, and not below 0.
+func lowest(points []trend.XY) float64 {
+	least := math.Inf(1)
+	for _, p := range points {
+		least = min(least, p.Y)
+	}
+	return max(0, least)
 }
 
 // drop is the most that a series fell from a point to a later one.

@@ -40,7 +40,7 @@ func (r *run) goroutines() {
 		}
 	}
 	stacks, ok := r.floor(history.Stacks, 10*time.Second)
-	if !ok || !r.big(stacks, 0.2) {
+	if !ok || !r.big(stacks, 0.2) || r.comeAndGo() {
 		return
 	}
 	f := r.held(GoroutineStacks, stacks, "Goroutine stacks")
@@ -50,6 +50,15 @@ func (r *run) goroutines() {
 	f.Summary += fmt.Sprintf(", of %.0f goroutines: %.0f KiB each", now, stacks/1024/max(now, 1))
 	f.Evidence = append(f.Evidence, Evidence{"goroutines", now, "{goroutine}"})
 	r.add(f)
+}
+
+// comeAndGo tells whether most goroutines do: until the next collection the
+// stacks of those that ended are there for the next ones.
+func (r *run) comeAndGo() bool {
+	const lately = 10 * time.Second
+	least, _ := r.floor(history.Goroutines, lately)
+	most, _ := r.highest(history.Goroutines, lately)
+	return most >= 100 && least < most/2
 }
 
 // bytesUrgency is how soon the sum of all meets the limit, for what is counted

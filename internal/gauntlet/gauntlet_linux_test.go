@@ -28,7 +28,7 @@ import (
 var (
 	rounds = flag.Int("rounds", 1, "how often each scenario is run")
 	only   = flag.String("only", "", "the scenarios to run, a pattern; empty: all")
-	atOnce = flag.Int("at-once", 8, "how many run at the same time")
+	atOnce = flag.Int("at-once", 14, "how many run at the same time")
 )
 
 // program is the gauntlet with C in it.

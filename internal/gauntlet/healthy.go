@@ -7,10 +7,9 @@ import (
 	"io"
 	"math"
 	"math/rand/v2"
-	"net"
-	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"time"
 
@@ -25,6 +24,9 @@ func healthyScenarios() []scenario {
 		{name: "linear_cache", about: "a cache filled evenly, 1 MiB a second up to 50 MiB", want: fine, healthy: true, after: 80 * time.Second, run: fillTo(mib, 50*mib, 8*mib)},
 		{name: "linear_cache_fast", about: "the same at 2 MiB a second up to 48 MiB, and hardly any garbage", want: fine, healthy: true, after: 60 * time.Second, run: fillTo(2*mib, 48*mib, 64*kib)},
 		{name: "staged_batch", about: "a job in stages: reads 40 MiB of a file into rows in half a minute, makes an index of a third, lets the rows go", want: append(fine, diagnose.HeapNotReturned), healthy: true, after: 75 * time.Second, run: stages},
+		{name: "loaded_tables", about: "60 MiB loaded at the start, and little after", want: fine, healthy: true, run: thenServe(holdOnly(60*mib), 4*mib)},
+		{name: "lru", about: "a cache of 40 MiB of which every entry is replaced within two seconds", want: fine, healthy: true, run: churn},
+		{name: "fan_out", about: "2,000 goroutines for a second, every five", want: fine, healthy: true, run: fanOut},
 		{name: "worker_pool", about: "workers that are started as they are needed, 20 a second up to 700", want: fine, healthy: true, after: 60 * time.Second, run: startWorkers},
 		{name: "log_writer", about: "20 MiB a second of logs, synced and rotated", want: fine, healthy: true, run: logs},
 		{name: "batch_job", about: "50 MiB alive for two seconds out of five", want: append(fine, diagnose.HeapNotReturned), healthy: true, run: batch},
@@ -188,36 +190,6 @@ func wait(ctx context.Context, d time.Duration) {
 	}
 }
 
-func web(ctx context.Context, _ string) error {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return err
-	}
-	server := &http.Server{
-		ReadHeaderTimeout: time.Second,
-		Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-			_, _ = w.Write(bytes.Repeat([]byte("item "), 4*kib)) // The client may be gone.
-		}),
-	}
-	go func() { _ = server.Serve(listener) }()
-	defer func() { _ = server.Close() }()
-	return steadily(ctx, 50, 0, func(n int64) error {
-		for range n {
-			resp, err := http.Get("http://" + listener.Addr().String())
-			if err != nil {
-				return err
-			}
-			if _, err := io.Copy(io.Discard, resp.Body); err != nil {
-				return err
-			}
-			if err := resp.Body.Close(); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-}
-
 func pooled(ctx context.Context, _ string) error {
 	pool := sync.Pool{New: func() any { b := make([]byte, mib); return &b }}
 	return steadily(ctx, 100, 0, func(n int64) error {
@@ -303,6 +275,34 @@ func reload(ctx context.Context, _ string) error {
 		}
 		held.sessions = table
 		wait(ctx, 10*time.Second)
+	}
+	return nil
+}
+
+func churn(ctx context.Context, _ string) error {
+	ring := make([][]byte, 40*mib/(64*kib))
+	i := 0
+	return steadily(ctx, 20*mib, 0, func(n int64) error {
+		for range n / (64 * kib) {
+			ring[i%len(ring)] = touch(make([]byte, 64*kib))
+			i++
+		}
+		return nil
+	})
+}
+
+func fanOut(ctx context.Context, _ string) error {
+	for ctx.Err() == nil {
+		var wg sync.WaitGroup
+		for range 2000 {
+			wg.Go(func() {
+				buffer := touch(make([]byte, 8*kib))
+				wait(ctx, time.Second)
+				runtime.KeepAlive(buffer)
+			})
+		}
+		wg.Wait()
+		wait(ctx, 4*time.Second)
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"io"
 	"math"
 	"math/rand/v2"
 	"runtime"
@@ -17,6 +18,7 @@ var held struct {
 	sessions [][]byte
 	nodes    []*node
 	garbage  []byte
+	bodies   []io.Closer
 	block    chan struct{}
 }
 
@@ -30,9 +32,14 @@ func heapScenarios() []scenario {
 	return []scenario{
 		{name: "heap_leak", about: "appends request contexts to a global, 2 MiB a second", want: codes(diagnose.HeapLeak), run: heapLeak(2*mib, 20*mib, 0)},
 		{name: "heap_leak_under_load", about: "the same at 1.2 MiB a second, beside 30 MiB a second of garbage and sessions that come and go", want: codes(diagnose.HeapLeak), after: 50 * time.Second, run: heapLeak(1200*kib, 15*mib, 30*mib)},
+		{name: "heap_leak_fast", about: "the same at 8 MiB a second", want: codes(diagnose.HeapLeak), after: 13 * time.Second, run: heapLeak(8*mib, 5*mib, 2*mib)},
+		{name: "heap_leak_late", about: "steady for 20 seconds, then the same at 3 MiB a second", want: codes(diagnose.HeapLeak), after: 50 * time.Second, run: lateLeak},
+		{name: "backlog", about: "a queue that is filled by 4 MiB a second and emptied by 1.6", want: codes(diagnose.HeapLeak), run: backlog},
 		{name: "goroutine_leak", about: "goroutines that wait on a channel nobody closes, 300 a second", want: codes(diagnose.GoroutineLeak), run: goroutineLeak(300, 0)},
 		{name: "goroutine_leak_big", about: "the same, 60 a second, each with a buffer of 32 KiB", want: codes(diagnose.GoroutineLeak), run: goroutineLeak(60, 32*kib)},
 		{name: "goroutine_stacks", about: "400 goroutines whose stacks have grown to 128 KiB; no more come", want: codes(diagnose.GoroutineStacks), run: deepStacks},
+		{name: "deep_goroutines", about: "goroutines that wait 100 KiB deep in their stacks, 20 a second", want: codes(diagnose.GoroutineLeak, diagnose.GoroutineStacks), run: deepGoroutines},
+		{name: "unclosed_bodies", about: "HTTP responses whose bodies nobody closes, 40 a second", want: codes(diagnose.GoroutineLeak), run: unclosedBodies},
 		{name: "fragmentation", about: "600,000 small objects, of which every fortieth stays", want: codes(diagnose.Fragmentation), run: fragment},
 		{name: "heap_not_returned", about: "a burst of 70 MiB that is over; the runtime keeps the memory for the next one", want: codes(diagnose.HeapNotReturned), env: []string{"GOGC=off"}, run: burst},
 		{name: "gc_thrash", about: "GOMEMLIMIT just above the live heap, and allocation", want: codes(diagnose.GCThrash), env: []string{"GOMEMLIMIT=64MiB"}, run: thrash(42 * mib)},
@@ -219,4 +226,39 @@ func growMap(ctx context.Context, _ string) error {
 func deepRecursion(ctx context.Context, _ string) error {
 	go recurse(50_000, ctx.Done())
 	return serve(ctx, 2*mib)
+}
+
+func lateLeak(ctx context.Context, _ string) error {
+	holdOnly(10 * mib)()
+	go func() { _ = serve(ctx, 8*mib) }()
+	wait(ctx, 20*time.Second)
+	return steadily(ctx, 3*mib, 0, func(n int64) error {
+		leakRequests(n)
+		return nil
+	})
+}
+
+func backlog(ctx context.Context, _ string) error {
+	queue := make(chan []byte, 1<<20)
+	go func() {
+		for range time.Tick(10 * time.Millisecond) {
+			held.garbage = <-queue
+		}
+	}()
+	return steadily(ctx, 4*mib, 0, func(n int64) error {
+		for range n / (16 * kib) {
+			queue <- touch(make([]byte, 16*kib))
+		}
+		return nil
+	})
+}
+
+func deepGoroutines(ctx context.Context, _ string) error {
+	go func() { _ = serve(ctx, 2*mib) }()
+	return steadily(ctx, 20, 0, func(n int64) error {
+		for range n {
+			go recurse(100, ctx.Done())
+		}
+		return nil
+	})
 }

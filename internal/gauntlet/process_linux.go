@@ -16,8 +16,11 @@ import (
 )
 
 func processScenarios() []scenario {
+	fine := codes(diagnose.Healthy, diagnose.PageCache)
 	return []scenario{
 		{name: "other_process", about: "a child whose memory grows by 1.5 MiB a second", want: codes(diagnose.OtherProcess), run: growingChild},
+		{name: "many_children", about: "a child of some MiB more every two seconds", want: codes(diagnose.OtherProcess), run: manyChildren},
+		{name: "short_children", about: "a child of 10 MiB every second that ends", want: fine, healthy: true, run: shortChildren},
 		{name: "large_sidecar", about: "a child that holds 60 MiB from the start", want: codes(diagnose.OtherProcess), run: largeChild},
 		{name: "invisible_oom_kill", about: "a child that grows until the kernel kills it, alone", want: codes(diagnose.InvisibleOOMKill), run: doomedChild},
 		{name: "socket_buffers", about: "TCP connections whose receiver never reads", want: codes(diagnose.SocketBuffers), run: fullSockets},
@@ -28,6 +31,7 @@ func processScenarios() []scenario {
 const (
 	childGrows  = "grows"
 	childHolds  = "holds"
+	childSmall  = "small"
 	childDoomed = "doomed"
 )
 
@@ -38,6 +42,8 @@ func child(how string) {
 	switch how {
 	case childHolds:
 		rate, most = 1<<30, 60*mib
+	case childSmall:
+		rate, most = 1<<30, 2*mib
 	case childDoomed:
 		// The kernel takes it first.
 		if err := os.WriteFile("/proc/self/oom_score_adj", []byte("1000"), 0); err != nil {
@@ -56,21 +62,68 @@ func child(how string) {
 	time.Sleep(time.Hour) // Until it is ended.
 }
 
-// withChild runs one until the end.
-func withChild(ctx context.Context, how string) error {
+// startChild starts one that ends when ctx does. It is for a goroutine that
+// keeps its thread: the signal of the parent's death is that of the thread's.
+func startChild(ctx context.Context, how string) (*exec.Cmd, error) {
 	cmd := exec.CommandContext(ctx, "/proc/self/exe")
 	cmd.Args[0] = "shipper"
 	cmd.Env = append(os.Environ(), childVariable+"="+how)
 	cmd.Stderr = os.Stderr
 	cmd.SysProcAttr = &unix.SysProcAttr{Pdeathsig: unix.SIGKILL}
-	// That signal comes when the thread ends that has started it.
+	return cmd, cmd.Start()
+}
+
+// withChild runs one until the end.
+func withChild(ctx context.Context, how string) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	err := cmd.Run()
+	cmd, err := startChild(ctx, how)
+	if err != nil {
+		return err
+	}
+	err = cmd.Wait()
 	if ctx.Err() != nil || how == childDoomed {
 		return nil //nolint:nilerr // Ended by us, or as it should.
 	}
 	return err
+}
+
+func manyChildren(ctx context.Context, _ string) error {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	go func() { _ = serve(ctx, 2*mib) }()
+	var all []*exec.Cmd
+	for ctx.Err() == nil {
+		cmd, err := startChild(ctx, childSmall)
+		if err != nil {
+			return err
+		}
+		all = append(all, cmd)
+		wait(ctx, 2*time.Second)
+	}
+	for _, cmd := range all {
+		_ = cmd.Wait() // Ended by us.
+	}
+	return nil
+}
+
+func shortChildren(ctx context.Context, _ string) error {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	go func() { _ = serve(ctx, 2*mib) }()
+	for ctx.Err() == nil {
+		short, cancel := context.WithTimeout(ctx, 700*time.Millisecond)
+		cmd, err := startChild(short, childSmall)
+		if err == nil {
+			_ = cmd.Wait() // Ended by us.
+		}
+		cancel()
+		if err != nil && ctx.Err() == nil {
+			return err
+		}
+		wait(ctx, 300*time.Millisecond)
+	}
+	return nil
 }
 
 func growingChild(ctx context.Context, _ string) error {

@@ -16,11 +16,14 @@ import (
 )
 
 func systemScenarios() []scenario {
+	fine := codes(diagnose.Healthy, diagnose.PageCache)
 	return append([]scenario{
 		{name: "off_heap_mmap", about: "anonymous mappings that are never unmapped, 2 MiB a second", want: codes(diagnose.OffHeap), run: leakMappings},
 		{name: "off_heap_cgo", about: "a C library that never frees its frames, 2 MiB a second", want: codes(diagnose.OffHeap), cgo: true, run: leakInC},
 		{name: "thread_growth", about: "system calls that never return, 15 a second, each with its thread", want: codes(diagnose.ThreadGrowth), run: leakThreads},
 		{name: "page_cache_dirty", about: "a file of 70 MiB rewritten all the time and never synced", want: codes(diagnose.PageCacheDirty), run: rewrite},
+		{name: "off_heap_fast", about: "anonymous mappings, 6 MiB a second", want: codes(diagnose.OffHeap), after: 17 * time.Second, run: mapFast},
+		{name: "tmp_files", about: "files of 10 MiB in a tmpfs that come and go", want: fine, healthy: true, run: tmpFiles},
 		{name: "tmpfs", about: "files in a tmpfs that nobody removes, 2 MiB a second", want: codes(diagnose.Tmpfs), run: fillTmpfs},
 		{name: "tmpfs_full", about: "a tmpfs that was filled with 60 MiB at the start", want: codes(diagnose.Tmpfs), run: fullTmpfs},
 		{name: "kernel_memory", apart: dentries, about: "page tables of a sparse mapping, 1 MiB a second", want: codes(diagnose.KernelMemory), run: pageTables},
@@ -44,6 +47,10 @@ func mapAnon(n int) ([]byte, error) {
 func leakMappings(ctx context.Context, _ string) error {
 	go func() { _ = serve(ctx, 4*mib) }()
 	return steadily(ctx, 2*mib, 0, mapMore)
+}
+
+func mapFast(ctx context.Context, _ string) error {
+	return steadily(ctx, 6*mib, 0, mapMore)
 }
 
 func mapMore(n int64) error {
@@ -184,4 +191,17 @@ func spikes(ctx context.Context, _ string) error {
 		}
 	}
 	return nil
+}
+
+func tmpFiles(ctx context.Context, dir string) error {
+	return onTmpfs(dir, func(volume string) error {
+		path := filepath.Join(volume, "upload")
+		return steadily(ctx, 1, 0, func(int64) error {
+			if err := os.WriteFile(path, make([]byte, 10*mib), 0o600); err != nil {
+				return err
+			}
+			wait(ctx, 400*time.Millisecond)
+			return os.Remove(path)
+		})
+	})
 }

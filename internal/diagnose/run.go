@@ -236,6 +236,10 @@ func (r *run) relate() {
 		} else {
 			follow(GoroutineLeak)
 		}
+		// A connection has goroutines, and buffers that end with them.
+		if sock := r.rising[history.Sock]; sock.grown() <= each*goroutines.grown() {
+			follow(SocketBuffers)
+		}
 	}
 	if has(HeapLeak) != nil || has(GoroutineLeak) != nil {
 		follow(LiveHeapOverGoMemLimit)

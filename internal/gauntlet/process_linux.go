@@ -19,7 +19,7 @@ func processScenarios() []scenario {
 	fine := codes(diagnose.Healthy, diagnose.PageCache)
 	return []scenario{
 		{name: "other_process", about: "a child whose memory grows by 1.5 MiB a second", want: codes(diagnose.OtherProcess), run: growingChild},
-		{name: "many_children", about: "a child of some MiB more every two seconds", want: codes(diagnose.OtherProcess), run: manyChildren},
+		{name: "many_children", about: "a child of some MiB more every three seconds", want: codes(diagnose.OtherProcess), run: manyChildren},
 		{name: "short_children", about: "a child of 10 MiB every second that ends", want: fine, healthy: true, run: shortChildren},
 		{name: "large_sidecar", about: "a child that holds 60 MiB from the start", want: codes(diagnose.OtherProcess), run: largeChild},
 		{name: "invisible_oom_kill", about: "a child that grows until the kernel kills it, alone", want: codes(diagnose.InvisibleOOMKill), run: doomedChild},
@@ -99,7 +99,7 @@ func manyChildren(ctx context.Context, _ string) error {
 			return err
 		}
 		all = append(all, cmd)
-		wait(ctx, 2*time.Second)
+		wait(ctx, 3*time.Second)
 	}
 	for _, cmd := range all {
 		_ = cmd.Wait() // Ended by us.

@@ -60,7 +60,7 @@ var Table = []Entry{
 	},
 	{
 		HeapLeak, "The heap that survives garbage collection grows and does not level off.",
-		"The live heap after each collection rises steadily, more than the load explains, and no slower in the last third.",
+		"The live heap after each collection rises steadily, more than the load explains, and no slower in the last third; in the first minutes only once it has taken as much room as it leaves, as a cache may not.",
 		"Open the last heap dump, with the baseline as -diff_base: the sites that grew most. A higher limit only buys time.",
 	},
 	{
@@ -100,7 +100,7 @@ var Table = []Entry{
 	},
 	{
 		GoroutineStacks, "Goroutine stacks hold much memory though there are no more goroutines than before: deep recursion or large frames.",
-		"Stacks hold a fifth of the limit while the count is steady.",
+		"Stacks hold a fifth of the limit while the count is steady: neither growing nor coming and going.",
 		"Open the goroutine profile and look for deep stacks; large arrays in frames belong on the heap.",
 	},
 	{
@@ -125,7 +125,7 @@ var Table = []Entry{
 	},
 	{
 		Spike, "Usage shot up for a moment and fell again; a dashboard would not show it.",
-		"memory.peak or a sample reached 80 % of the limit while the usage was below 60 % nearly all of the time.",
+		"memory.peak reached 80 % of the limit while the usage was below 60 % on average; or a few samples did, and that is nearly twice the average.",
 		"Look for short large buffers at that time: uploads, resizes, exports. The limit must hold the spike, not the average.",
 	},
 	{

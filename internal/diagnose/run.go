@@ -239,6 +239,8 @@ func (r *run) relate() {
 		// A connection has goroutines, and buffers that end with them.
 		if sock := r.rising[history.Sock]; sock.grown() <= each*goroutines.grown() {
 			follow(SocketBuffers)
+		} else {
+			follow(GoroutineLeak)
 		}
 	}
 	if has(HeapLeak) != nil || has(GoroutineLeak) != nil {

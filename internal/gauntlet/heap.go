@@ -155,10 +155,14 @@ func fragment(ctx context.Context, _ string) error {
 
 func burst(ctx context.Context, _ string) error {
 	// With GOGC=off and a memory limit, as many run, the runtime has no reason
-	// to give back what it may use again.
+	// to give back what it may use again. All of it in a moment would look like
+	// a steep ascent, at which memguard has the runtime give back what it can.
 	var all [][]byte
-	for range 70 * 16 {
-		all = append(all, touch(make([]byte, 64*kib)))
+	for range 70 {
+		for range 16 {
+			all = append(all, touch(make([]byte, 64*kib)))
+		}
+		wait(ctx, 70*time.Millisecond)
 	}
 	runtime.KeepAlive(all)
 	runtime.GC()

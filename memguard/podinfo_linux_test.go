@@ -3,13 +3,13 @@ package memguard
 import (
 	"fmt"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/memguard-dev/go-memguard/cgroupstat"
 	"github.com/memguard-dev/go-memguard/heapdump"
+	"github.com/memguard-dev/go-memguard/internal/kerneltest"
 	"github.com/memguard-dev/go-memguard/internal/syncbuf"
 )
 
@@ -30,18 +30,9 @@ func newPod(t testing.TB) *pod {
 func (p *pod) set(files map[string]string) {
 	p.t.Helper()
 	p.version++
-	next := fmt.Sprintf("..%d", p.version)
-	must := func(err error) {
-		if err != nil {
-			p.t.Fatal(err)
-		}
+	if err := kerneltest.AtomicWrite(p.dir, fmt.Sprintf("..%d", p.version), files); err != nil {
+		p.t.Fatal(err)
 	}
-	must(os.Mkdir(filepath.Join(p.dir, next), 0o700))
-	for name, text := range files {
-		must(os.WriteFile(filepath.Join(p.dir, next, name), []byte(text), 0o600))
-	}
-	must(os.Symlink(next, filepath.Join(p.dir, "..data_tmp")))
-	must(os.Rename(filepath.Join(p.dir, "..data_tmp"), filepath.Join(p.dir, "..data")))
 }
 
 func (p *pod) annotate(lines ...string) {

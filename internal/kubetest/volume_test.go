@@ -16,9 +16,8 @@ import (
 	"github.com/memguard-dev/go-memguard/internal/kerneltest"
 )
 
-// downwardAPI is a downwardAPI volume as the kubelet writes it: the files go
-// into a new directory beside, ..data is renamed to point to that, each file's
-// name is a link through ..data, and the directory before is removed.
+// downwardAPI is a downwardAPI volume as the kubelet writes it: replaced in one
+// step, and the directory before is removed.
 type downwardAPI struct {
 	t      testing.TB
 	dir    string
@@ -59,22 +58,7 @@ func (d *downwardAPI) swap() error {
 		return err
 	}
 	next := time.Now().UTC().Format("..2006_01_02_15_04_05.") + strconv.FormatInt(d.writes.Add(1), 10)
-	if err := os.Mkdir(filepath.Join(d.dir, next), 0o755); err != nil {
-		return err
-	}
-	for name, text := range d.now {
-		if err := os.WriteFile(filepath.Join(d.dir, next, name), []byte(text), 0o644); err != nil {
-			return err
-		}
-		link := filepath.Join(d.dir, name)
-		if err := os.Symlink(filepath.Join("..data", name), link); err != nil && !errors.Is(err, os.ErrExist) {
-			return err
-		}
-	}
-	if err := os.Symlink(next, data+"_tmp"); err != nil {
-		return err
-	}
-	if err := os.Rename(data+"_tmp", data); err != nil {
+	if err := kerneltest.AtomicWrite(d.dir, next, d.now); err != nil {
 		return err
 	}
 	if before == "" {

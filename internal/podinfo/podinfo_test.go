@@ -9,27 +9,15 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/memguard-dev/go-memguard/internal/kerneltest"
 )
 
-// atomicWrite lays a volume out as the kubelet does: a directory of its own,
-// ..data pointing at it, and a link for each file.
 func atomicWrite(t *testing.T, dir, version string, files map[string]string) {
 	t.Helper()
-	must := func(err error) {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
+	if err := kerneltest.AtomicWrite(dir, version, files); err != nil {
+		t.Fatal(err)
 	}
-	must(os.Mkdir(filepath.Join(dir, version), 0o755))
-	for name, text := range files {
-		must(os.WriteFile(filepath.Join(dir, version, name), []byte(text), 0o644))
-		if _, err := os.Lstat(filepath.Join(dir, name)); err != nil {
-			must(os.Symlink(filepath.Join("..data", name), filepath.Join(dir, name)))
-		}
-	}
-	must(os.Symlink(version, filepath.Join(dir, "..data_tmp")))
-	must(os.Rename(filepath.Join(dir, "..data_tmp"), filepath.Join(dir, "..data")))
 }
 
 func texts(i Info) map[string]string {

@@ -47,6 +47,9 @@ type victim struct {
 
 func victimBinary(t *testing.T) string {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("kills programs for minutes; none of it is in this process")
+	}
 	return kerneltest.Build(t, "github.com/memguard-dev/go-memguard/internal/victim")
 }
 

@@ -113,7 +113,7 @@
 // hours. An even rise may as well be a cache on its way to its bound: until it has
 // gone on for five minutes it has to take about half of the room there was. So a
 // slow leak takes about five hours to be found, a fast one until half of the way
-// to the limit, half a minute at least, and twelve seconds near the limit.
+// to the limit, half a minute at least, and five to twelve seconds near the limit.
 //
 // # When memory rises fast
 //

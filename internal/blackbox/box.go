@@ -31,6 +31,7 @@ type Box struct {
 	changed chan struct{}
 	state   atomic.Pointer[State]
 	seq     uint64 // of the last record; belongs to who records
+	_       line
 
 	// The rest belongs to Run, before it to Open and after it to Close.
 	ring       *ring
@@ -55,7 +56,7 @@ type target interface {
 // New makes a box in memory; Open gives it its file.
 func New(o Options) *Box {
 	b := &Box{
-		opt: o, queue: queue{wake: make(chan struct{}, 1)}, changed: make(chan struct{}, 1),
+		opt: o, queue: newQueue(), changed: make(chan struct{}, 1),
 		ring: newRing((o.Bytes - pageBytes) / recordBytes), create: createFile,
 	}
 	b.state.Store(&State{})
@@ -117,8 +118,8 @@ func (b *Box) Run(ctx context.Context) {
 	check := time.NewTicker(checkEvery)
 	defer check.Stop()
 	for {
-		for !b.queue.sleep() {
-			b.drain()
+		if !b.queue.sleep() {
+			b.queue.again()
 		}
 		select {
 		case <-ctx.Done():

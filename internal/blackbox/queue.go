@@ -23,7 +23,12 @@ type queue struct {
 	_       line
 	asleep  atomic.Bool
 	_       line
-	records [waiting]place
+	records *[waiting]place
+}
+
+func newQueue() queue {
+	// An allocation of its own begins with a line.
+	return queue{wake: make(chan struct{}, 1), records: new([waiting]place)}
 }
 
 // side is how far one of the two has come, and the other when it last looked.
@@ -56,10 +61,15 @@ func (q *queue) push() {
 	q.in.at++
 	q.in.done.Store(q.in.at)
 	if q.asleep.Load() && q.asleep.CompareAndSwap(true, false) {
-		select {
-		case q.wake <- struct{}{}:
-		default:
-		}
+		q.again()
+	}
+}
+
+// again has the other side look, now or when it next would sleep.
+func (q *queue) again() {
+	select {
+	case q.wake <- struct{}{}:
+	default:
 	}
 }
 

@@ -1,46 +1,53 @@
 package blackbox
 
 import (
-	"runtime"
 	"sync"
 	"testing"
 	"time"
 )
 
 // Whoever takes records out and goes to sleep is woken for the next one, however
-// the two meet: none stays behind, and their order is kept.
+// the two meet: every third record is waited for, as if it were the last.
 func TestQueueLosesNoWakeUp(t *testing.T) {
-	q := queue{wake: make(chan struct{}, 1)}
-	const n = 200_000
+	q := newQueue()
+	const n = 60_000
+	done := make(chan struct{})
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		for seq := uint64(1); seq <= n; {
-			r := q.next()
-			if r == nil {
-				runtime.Gosched()
-				continue
+		want := uint64(1)
+		for {
+			if !q.sleep() {
+				q.again()
 			}
-			r.setEvent(seq, time.Time{}, Spike, seq, 0)
-			q.push()
-			if seq%3 == 0 {
-				runtime.Gosched() // So that the other side comes to the end.
+			select {
+			case <-done:
+				return
+			case <-q.wake:
 			}
-			seq++
-		}
-	})
-	for want := uint64(1); want <= n; {
-		for !q.sleep() {
 			for r := q.front(); r != nil; r = q.front() {
 				if r.Seq() != want {
-					t.Fatalf("record %d, want %d", r.Seq(), want)
+					t.Errorf("record %d, want %d", r.Seq(), want)
 				}
 				want++
 				q.pop()
 			}
 		}
-		if want <= n {
-			<-q.wake // For ever, if a wake-up were lost.
+	})
+	deadline := time.Now().Add(time.Minute)
+	for seq := uint64(1); seq <= n && !t.Failed(); seq++ {
+		r := q.next()
+		if r == nil {
+			t.Fatal("no room, though two records wait at most")
+		}
+		r.setEvent(seq, time.Time{}, Spike, seq, 0)
+		q.push()
+		for spins := 0; seq%3 == 0 && q.out.done.Load() != seq; spins++ {
+			if spins%1000 == 999 && time.Now().After(deadline) {
+				t.Errorf("record %d was not taken out", seq)
+				break
+			}
 		}
 	}
+	close(done)
 	wg.Wait()
 }

@@ -271,3 +271,25 @@ func TestLeaksOfSecondsAreFound(t *testing.T) {
 		t.Errorf("%d of %d are not found", late, few(200))
 	}
 }
+
+// Jobs that come near the limit, and are over before it.
+func TestJobsNearTheLimitAreNoLeak(t *testing.T) {
+	t.Parallel()
+	random := rand.New(rand.NewPCG(1, 15))
+	between := func(low, high float64) float64 { return low + random.Float64()*(high-low) }
+	told := 0
+	for range few(400) {
+		b := batch{
+			base: between(1, 15) * mebi, size: between(60, 80) * mebi, fill: between(0.5, 10), hold: between(0.5, 6), rest: between(1, 60),
+			background: between(0, 5) * mebi, dumped: true,
+		}
+		if times, last := b.findings(3 * time.Minute); len(times) > 0 {
+			told++
+			t.Logf("%+v: %d times from %v: %s", b, len(times), times[0], last)
+		}
+	}
+	// What goes on steeply at four fifths of the limit cannot be waited for.
+	if told > int(few(400)/20) {
+		t.Errorf("%d of %d are told to leak", told, few(400))
+	}
+}

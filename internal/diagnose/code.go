@@ -60,7 +60,7 @@ var Table = []Entry{
 	},
 	{
 		HeapLeak, "The heap that survives garbage collection grows and does not level off.",
-		"The live heap after each collection rises steadily, more than the load explains, and no slower in the last third; in the first minutes only once it has taken as much room as it leaves, as a cache may not.",
+		"The live heap after each collection rises steadily, more than the load explains, and no slower in the last third; in the first minutes, and far from the limit, only once it has taken as much room as it leaves.",
 		"Open the last heap dump, with the baseline as -diff_base: the sites that grew most. A higher limit only buys time.",
 	},
 	{
@@ -125,7 +125,7 @@ var Table = []Entry{
 	},
 	{
 		Spike, "Usage shot up for a moment and fell again; a dashboard would not show it.",
-		"memory.peak reached 80 % of the limit while the usage was below 60 % on average; or a few samples did, and that is nearly twice the average.",
+		"memory.peak reached 80 % of the limit while the usage was below 60 % on average; or a few samples did, and that is nearly twice what cannot be reclaimed on average.",
 		"Look for short large buffers at that time: uploads, resizes, exports. The limit must hold the spike, not the average.",
 	},
 	{

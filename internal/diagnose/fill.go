@@ -20,8 +20,8 @@ const (
 )
 
 // mayFill tells whether a rise may as well be that of a cache or pool to its
-// bound: while it has taken less than it leaves, there is time to see. Early may
-// be any rise but one that is at the limit soon.
+// bound: while it has taken less than it leaves, there is time to see. In an early
+// window that holds for rises of everything, not of caches and pools alone.
 func (r *run) mayFill(g *growth, points []trend.XY, early bool) bool {
 	rise := min(g.To, points[len(points)-1].Y) - g.From
 	unseen := max(0, r.level(history.Objects)-r.level(history.LiveHeap)) // since the last collection
@@ -31,8 +31,14 @@ func (r *run) mayFill(g *growth, points []trend.XY, early bool) bool {
 		if g.series == history.Threads {
 			few = mostInThreads
 		}
-		roomy := r.roomy(r.risen(history.Unreclaimable, g.window), 0)
-		return early && roomy || rise < few && (roomy || g.series == history.Threads)
+		taken := r.risen(history.Unreclaimable, g.window)
+		roomy := r.roomy(taken, 0)
+		if early {
+			// Near the limit all is slow, and what waits piles up.
+			own := r.risen(history.Stacks, g.window) + r.risen(history.Objects, g.window)
+			return roomy || rise < few && own < taken/2
+		}
+		return rise < few && (roomy || g.series == history.Threads)
 	case history.LiveHeap:
 		if g.survives {
 			return r.roomy(g.To-g.From, unseen)

@@ -33,7 +33,7 @@ const (
 	// there is no time to see more. Shorter ones are for a process that has ended.
 	surest   = 30 * time.Second
 	shortest = 12 * time.Second
-	briefest = 2 * time.Second
+	briefest = 5 * time.Second
 	// brief is the longest window with so few collections that what lives may
 	// seem to rise by chance; then it may not fall by more than this share of
 	// the rise in between.
@@ -162,7 +162,9 @@ func (r *run) rises(series history.Series, enough least) (g growth, ok bool) {
 		slope.From = max(slope.From, lowest(points)) // A line starts too low where a rise began later.
 		g = growth{slope, series, w, survives}
 		if w < certain && (early || !urgent && !r.facts.Dead) && r.mayFill(&g, points, early) {
-			r.wait(&g)
+			if !early {
+				r.wait(&g)
+			}
 			continue
 		}
 		return g, true
@@ -215,7 +217,7 @@ func drop(points []trend.XY) (most float64) {
 // wasThere tells whether a series had been as high before its rise in a window.
 func (r *run) wasThere(series history.Series, rise *trend.Slope, w time.Duration) bool {
 	start := (r.last.Since - w).Seconds()
-	points, _ := r.values(series, 10*w)
+	points, _ := r.values(series, max(10*w, time.Minute))
 	for _, p := range points {
 		if p.X < start && p.Y > rise.To-0.25*(rise.To-rise.From) {
 			return true

@@ -46,20 +46,23 @@ func diagnoseAfter(seconds int, at func(second float64) seen) Diagnosis {
 	return new(Doctor).Diagnose(&Facts{History: h, Version: cgroupstat.V2})
 }
 
-// now and then it is so for so long.
+// nowAndThen tells whether second is in the last long seconds of each every.
 func nowAndThen(second, every, long float64) bool {
 	return math.Mod(second, every) >= every-long
 }
 
 func TestStacksOfGoroutinesThatComeAndGo(t *testing.T) {
 	for name, c := range map[string]struct {
-		least uint64
-		want  bool
-	}{"they stay": {2000, true}, "they come and go": {10, false}, "a quarter comes and goes": {1500, true}} {
+		least, most uint64
+		want        bool
+	}{
+		"they stay": {2000, 2000, true}, "they come and go": {10, 2000, false}, "a quarter comes and goes": {1500, 2000, true},
+		"one is deep": {10, 150, true},
+	} {
 		d := diagnoseAfter(40, func(second float64) seen {
 			s := seen{usage: 60, stacks: 32, live: 10, goroutines: c.least}
 			if nowAndThen(second, 5, 1) {
-				s.goroutines = 2000
+				s.goroutines = c.most
 			}
 			return s
 		})

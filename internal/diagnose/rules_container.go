@@ -235,7 +235,8 @@ func (r *run) spike() {
 	top := float64(r.recent(lately).SpikeKiB) * 1024
 	told := "kernel"
 	usage, known := r.mean(history.Usage, 30*time.Second)
-	if high, ok := r.seenSpike(); ok && high > top && high >= towers*usage {
+	held, _ := r.mean(history.Unreclaimable, 30*time.Second)
+	if high, ok := r.seenSpike(); ok && high > top && high >= towers*held {
 		top, told = high, "samples"
 	}
 	if !known || top < 0.8*r.scale || usage > 0.6*r.scale {

@@ -40,7 +40,7 @@ func (r *run) goroutines() {
 		}
 	}
 	stacks, ok := r.floor(history.Stacks, 10*time.Second)
-	if !ok || !r.big(stacks, 0.2) || r.comeAndGo() {
+	if !ok || !r.big(stacks, 0.2) || r.comeAndGo(stacks) {
 		return
 	}
 	f := r.held(GoroutineStacks, stacks, "Goroutine stacks")
@@ -52,13 +52,13 @@ func (r *run) goroutines() {
 	r.add(f)
 }
 
-// comeAndGo tells whether most goroutines do: until the next collection the
-// stacks of those that ended are there for the next ones.
-func (r *run) comeAndGo() bool {
-	const lately = 10 * time.Second
+// comeAndGo tells whether most goroutines do, and no few have deep stacks: until
+// the next collection the stacks of those that ended are there for the next ones.
+func (r *run) comeAndGo(stacks float64) bool {
+	const lately, deep = 10 * time.Second, 64 << 10
 	least, _ := r.floor(history.Goroutines, lately)
 	most, _ := r.highest(history.Goroutines, lately)
-	return most >= 100 && least < most/2
+	return most >= 100 && least < most/2 && stacks < deep*most
 }
 
 // bytesUrgency is how soon the sum of all meets the limit, for what is counted

@@ -229,18 +229,21 @@ func (r *run) relate() {
 		follow(GoroutineStacks)
 		// Each holds something; a few that do not explain the heap are no cause.
 		const each = 256 << 10
-		if n := max(goroutines.grown(), threads.grown()); heap.grown() <= each*n {
+		n := max(goroutines.grown(), threads.grown())
+		if heap.grown() <= each*n {
 			follow(HeapLeak)
-			follow(KernelMemory)
-			follow(OffHeap)
 		} else {
 			follow(GoroutineLeak)
 		}
 		// A connection has goroutines, and buffers that end with them.
-		if sock := r.rising[history.Sock]; sock.grown() <= each*goroutines.grown() {
-			follow(SocketBuffers)
-		} else {
-			follow(GoroutineLeak)
+		for _, code := range []Code{KernelMemory, OffHeap, SocketBuffers} {
+			switch f := has(code); {
+			case f == nil:
+			case f.bytes <= each*n:
+				f.class = symptom
+			case code == SocketBuffers:
+				follow(GoroutineLeak)
+			}
 		}
 	}
 	if has(HeapLeak) != nil || has(GoroutineLeak) != nil {

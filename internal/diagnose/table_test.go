@@ -44,7 +44,8 @@ the code.
 Growth counts where the floor of a part rises steadily over the longest window that shows it, half a minute to eight
 days: nearly all pairs of points rise, the last third is no slower than half of the third before, and the growth is at
 least 5 % of the limit within minutes, 2 % within an hour, 3 MiB within six hours. What rises no faster than the
-program's allocation is load, not a leak. Near the limit twelve seconds are enough.
+program's allocation is load, not a leak. Near the limit twelve seconds are enough, and five for what has taken nine
+tenths of the room that it leaves.
 
 In less than five minutes an even rise may as well be a cache or pool on its way to its bound. So what lives on the
 heap, and memory outside Go, has to have taken nine tenths of the room that it leaves, or more; goroutines that, or

@@ -185,7 +185,7 @@ func TestKernelContainerRestartLoop(t *testing.T) {
 }
 
 // restartLoop has a program killed again and again and wants each start to tell
-// of the one before. Kill runs one with a volume until its death.
+// of the one before. Kill runs one until its death.
 func restartLoop(t *testing.T, dumps string, kill func(command []string) (output string)) {
 	t.Helper()
 	readable, slow := 0, 0

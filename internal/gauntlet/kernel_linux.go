@@ -13,7 +13,8 @@ import (
 	"github.com/memguard-dev/go-memguard/internal/diagnose"
 )
 
-// dentries are counted for the machine on cgroup v1, and take kernel memory.
+// dentries are counted for the machine on cgroup v1, whose kernel memory of a
+// program is told without what the machine's names have grown by meanwhile.
 const dentries = "dentries"
 
 // kernelScenarios are of memory that the kernel holds for the program.

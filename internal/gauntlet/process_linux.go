@@ -21,7 +21,7 @@ func processScenarios() []scenario {
 	return []scenario{
 		{name: "other_process", about: "a child whose memory grows by 1.5 MiB a second", want: codes(diagnose.OtherProcess), run: growingChild},
 		{name: "many_children", about: "a child of some MiB more every three seconds", want: codes(diagnose.OtherProcess), run: manyChildren},
-		{name: "short_children", about: "a child of 10 MiB every second that ends", want: fine, healthy: true, run: shortChildren},
+		{name: "short_children", about: "a child of 16 MiB every second that ends", want: fine, healthy: true, run: shortChildren},
 		{name: "large_sidecar", about: "a child that holds 60 MiB from the start", want: codes(diagnose.OtherProcess), run: largeChild},
 		{name: "invisible_oom_kill", about: "a child that grows until the kernel kills it, alone", want: codes(diagnose.InvisibleOOMKill), run: doomedChild},
 		{name: "socket_buffers", about: "TCP connections whose receiver never reads", want: codes(diagnose.SocketBuffers), run: fullSockets},
@@ -33,6 +33,7 @@ const (
 	childGrows  = "grows"
 	childHolds  = "holds"
 	childSmall  = "small"
+	childMedium = "medium"
 	childDoomed = "doomed"
 )
 
@@ -45,6 +46,8 @@ func child(how string) {
 		rate, most = 1<<30, 60*mib
 	case childSmall:
 		rate, most = 1<<30, 2*mib
+	case childMedium:
+		rate, most = 1<<30, 16*mib
 	case childDoomed:
 		// The kernel takes it first.
 		if err := os.WriteFile("/proc/self/oom_score_adj", []byte("1000"), 0); err != nil {
@@ -114,7 +117,7 @@ func shortChildren(ctx context.Context, _ string) error {
 	go func() { _ = serve(ctx, 2*mib) }()
 	for ctx.Err() == nil {
 		short, cancel := context.WithTimeout(ctx, 700*time.Millisecond)
-		cmd, err := startChild(short, childSmall)
+		cmd, err := startChild(short, childMedium)
 		if err == nil {
 			_ = cmd.Wait() // Ended by us.
 		}

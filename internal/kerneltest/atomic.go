@@ -9,7 +9,8 @@ import (
 
 // AtomicWrite replaces the files of a volume as the kubelet does: they go into a
 // directory beside, named version, each file's name is a link through ..data,
-// and ..data is renamed to point to that directory. The one before stays.
+// and ..data is renamed to point to that directory. Removing the one before, as the
+// kubelet then does, is left to the caller.
 func AtomicWrite(dir, version string, files map[string]string) error {
 	if err := os.Mkdir(filepath.Join(dir, version), 0o755); err != nil {
 		return err

@@ -26,7 +26,7 @@ func inVM(t *testing.T, pattern string, output func(pkg, text string)) {
 	t.Helper()
 	kerneltest.VMTests{
 		Packages: []string{"internal/gauntlet"}, Run: "^TestKernelGauntlet$", Binaries: []kerneltest.Binary{program},
-		Timeout: time.Duration(*rounds) * 12 * time.Minute, Output: output,
-		Flags: []string{"-rounds", strconv.Itoa(*rounds), "-only", cmp.Or(*only, pattern), "-at-once", "6"},
+		Timeout: time.Duration(*rounds) * 12 * time.Minute, Output: output, Memory: 2048,
+		Flags: []string{"-rounds", strconv.Itoa(*rounds), "-only", cmp.Or(*only, pattern), "-at-once", "8"},
 	}.Do(t)
 }

@@ -18,6 +18,7 @@ type VMTests struct {
 	Binaries []Binary      // programs that these tests Build
 	Env      []string      // further environment of the tests
 	V1       bool          // cgroup v1 instead of v2
+	Memory   int           // of the machine in MiB; default that of VMSpec
 	Timeout  time.Duration // of everything; default 10 minutes
 	// Output gets what the tests of a package printed; nil: nobody.
 	Output func(pkg, text string)
@@ -44,7 +45,7 @@ func (v VMTests) Do(t *testing.T) {
 	}
 	spec := VMSpec{
 		Binaries: make(map[string]string), Dirs: make(map[string]string),
-		V1: v.V1, Timeout: v.Timeout,
+		V1: v.V1, MemoryMiB: v.Memory, Timeout: v.Timeout,
 	}
 	for _, b := range v.Binaries {
 		path := b.Build(t)

@@ -153,12 +153,13 @@ func (r *run) rises(series history.Series, enough least) (g growth, ok bool) {
 		if w <= brief && series == history.LiveHeap && drop(points) > falls*(slope.To-slope.From) {
 			continue // Collections happen to see it at different times.
 		}
-		if r.isLoad(points, &slope, w) {
+		if r.isLoad(points, &slope, w) && !r.outgrows(series, &slope, w) {
 			if w >= slow {
 				continue
 			}
 			return g, false
 		}
+		points, _ = r.values(series, w)
 		slope.From = max(slope.From, lowest(points)) // A line starts too low where a rise began later.
 		g = growth{slope, series, w, survives}
 		if w < certain && (early || !urgent && !r.facts.Dead) && r.mayFill(&g, points, early) {
@@ -256,6 +257,20 @@ func (r *run) isLoad(points []trend.XY, rise *trend.Slope, w time.Duration) bool
 	}
 	_, n, ok := r.beside.Partial(points, load)
 	return !ok || n < sigmas
+}
+
+// outgrows tells whether a rise went on when the load, which had risen before,
+// no longer did: over the second half of a brief window.
+func (r *run) outgrows(series history.Series, rise *trend.Slope, w time.Duration) bool {
+	if w > brief {
+		return false
+	}
+	points, _ := r.values(series, w/2)
+	if series == history.LiveHeap {
+		points = r.collected(w / 2)
+	}
+	half, fits := trend.Line(points, &r.work)
+	return fits && half.Rate >= stays*rise.Rate && (half.To-half.From)/max(half.From, 1) > follows*trend.Rise(r.loads(w/2))
 }
 
 func steadiness(w time.Duration) float64 {

@@ -11,25 +11,29 @@ import (
 	"github.com/memguard-dev/go-memguard/internal/sample"
 )
 
-// seen is what a program holds at a time, in MiB, beside its goroutines.
+// seen is what a program holds at a time, in MiB, beside its goroutines and its
+// load, in MiB allocated a second.
 type seen struct {
 	usage, stacks, live, sock float64
 	goroutines                uint64
+	load                      float64
 }
 
 // diagnoseAfter is what is said after so many seconds of 128 MiB.
 func diagnoseAfter(seconds int, at func(second float64) seen) Diagnosis {
 	h := history.New(250 * time.Millisecond)
 	var before sample.Sample
+	allocs := 0.0
 	bytes := func(n float64) uint64 { return uint64(n * mebi) }
 	for i := range 4 * seconds {
 		s := at(float64(i) / 4)
+		allocs += s.load / 4
 		now := sample.Sample{
 			Since: time.Duration(i) * 250 * time.Millisecond, Scope: sample.Cgroup,
 			Usage: cgroupstat.Of(bytes(s.usage)), Limit: cgroupstat.Of(128 * mebi),
 			Go: gomem.Mem{
 				Objects: bytes(s.live), LiveHeap: bytes(s.live), Stacks: bytes(s.stacks), Goroutines: s.goroutines,
-				GCCycles: uint64(i), MemoryLimit: math.MaxInt64, Total: bytes(s.live + s.stacks),
+				GCCycles: uint64(i), Allocs: bytes(allocs), MemoryLimit: math.MaxInt64, Total: bytes(s.live + s.stacks),
 			},
 		}
 		for _, none := range []cgroupstat.Key{cgroupstat.File, cgroupstat.InactiveFile, cgroupstat.ActiveFile, cgroupstat.Slab, cgroupstat.SlabReclaimable} {
@@ -103,6 +107,25 @@ func TestBuffersOfGoroutinesThatDoNotEnd(t *testing.T) {
 		})
 		if d.Findings[0].Code != c.want {
 			t.Errorf("%s: %+v, want %s first", name, d.Findings, c.want)
+		}
+	}
+}
+
+// A load that rises takes its live heap with it; one that has risen does not.
+func TestALeakUnderALoadThatHasRisen(t *testing.T) {
+	for name, c := range map[string]struct {
+		load func(second float64) float64
+		want bool
+	}{
+		"even":      {func(float64) float64 { return 30 }, true},
+		"has risen": {func(second float64) float64 { return min(40, 3+2*second) }, true},
+		"rises":     {func(second float64) float64 { return 6 + second }, false},
+	} {
+		d := diagnoseAfter(50, func(second float64) seen {
+			return seen{usage: 55 + 1.2*second, live: 35 + 1.2*second, goroutines: 10, load: c.load(second)}
+		})
+		if d.Has(HeapLeak) != c.want {
+			t.Errorf("%s: %t, want %t: %+v", name, d.Has(HeapLeak), c.want, d.Findings)
 		}
 	}
 }

@@ -24,7 +24,7 @@ func processScenarios() []scenario {
 		{name: "short_children", about: "a child of 16 MiB every second that ends", want: fine, healthy: true, run: shortChildren},
 		{name: "large_sidecar", about: "a child that holds 60 MiB from the start", want: codes(diagnose.OtherProcess), run: largeChild},
 		{name: "invisible_oom_kill", about: "a child that grows until the kernel kills it, alone", want: codes(diagnose.InvisibleOOMKill), run: doomedChild},
-		{name: "socket_buffers", about: "TCP connections whose receiver never reads", want: codes(diagnose.SocketBuffers), run: fullSockets},
+		{name: "socket_buffers", about: "TCP connections whose receiver never reads, 4 a second with half a MiB each", want: codes(diagnose.SocketBuffers), run: fullSockets},
 	}
 }
 
@@ -166,21 +166,19 @@ func fullSockets(ctx context.Context, _ string) error {
 		}
 	}()
 	go func() { _ = serve(ctx, 2*mib) }()
-	chunk := make([]byte, 64*kib)
-	return steadily(ctx, 3, 0, func(n int64) error {
+	message := make([]byte, 512*kib)
+	return steadily(ctx, 4, 0, func(n int64) error {
 		for range n {
 			c, err := net.Dial("tcp", listener.Addr().String())
 			if err != nil {
 				return err
 			}
-			// Until the receiver's buffer is full, and the sender's.
+			// Or until the receiver's buffer is full, and the sender's.
 			if err := c.SetWriteDeadline(time.Now().Add(200 * time.Millisecond)); err != nil {
 				return err
 			}
-			for {
-				if _, err := c.Write(chunk); err != nil {
-					break
-				}
+			if _, err := c.Write(message); err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+				return err
 			}
 			open.keep(c)
 		}

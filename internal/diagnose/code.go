@@ -80,7 +80,7 @@ var Table = []Entry{
 	},
 	{
 		PageCacheDirty, "Writes outrun write-back: file pages not yet on disk cannot be dropped, and count like a leak at the limit.",
-		"Dirty and write-back pages hold a quarter of the limit, on average over fifteen seconds; on cgroup v2, which holds writers up, 8 %.",
+		"Dirty and write-back pages hold a quarter of the limit, on average over fifteen seconds; on cgroup v2, which holds writers up, 4.5 %.",
 		"Write less (debug logging?), call fsync now and then, or raise the limit; the heap is not the cause.",
 	},
 	{

@@ -92,6 +92,12 @@ func (r *run) stands(g *growth, points []trend.XY) bool {
 	return before.X < last.X && last.Y-before.Y < stays*g.Rate*(last.X-before.X)
 }
 
+// ended is stands with the points as they are.
+func (r *run) ended(g *growth) bool {
+	points, _ := r.values(g.series, g.window)
+	return r.stands(g, points)
+}
+
 // parts is in how many a window is cut to see its end.
 const parts = 8
 

@@ -162,7 +162,7 @@ func (r *run) rises(series history.Series, enough least) (g growth, ok bool) {
 		points, _ = r.values(series, w)
 		slope.From = max(slope.From, lowest(points)) // A line starts too low where a rise began later.
 		g = growth{slope, series, w, survives}
-		if w < certain && (early || !urgent && !r.facts.Dead) && r.mayFill(&g, points, early) {
+		if w < certain && (early || !urgent && !r.facts.Dead) && (r.mayFill(&g, points, early) || r.ended(&g)) {
 			if !early {
 				r.wait(&g)
 			}
@@ -182,8 +182,9 @@ func (r *run) urgent() bool {
 	return r.basis-r.returnable() >= 0.75*r.scale
 }
 
-// returnable is what the runtime gives back before its memory limit: with one
-// below the limit of the container, garbage brings no program near that.
+// returnable is what the runtime gives back before its memory limit, and the
+// kernel of what the runtime gave back: with a limit of its own below that of the
+// container, garbage brings no program near that.
 func (r *run) returnable() float64 {
 	own := float64(r.last.Bytes(history.GoMemLimit))
 	if own == 0 || own > r.scale {
@@ -193,7 +194,7 @@ func (r *run) returnable() float64 {
 	if !known {
 		return 0
 	}
-	return float64(r.last.Bytes(history.Objects)) - float64(live<<10) + float64(r.last.Bytes(history.Free))
+	return float64(r.last.Bytes(history.Objects)) - float64(live<<10) + float64(r.last.Bytes(history.Free)+r.last.Bytes(history.HugePages))
 }
 
 // lowest is the least of points, and not below 0.

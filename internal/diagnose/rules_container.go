@@ -200,13 +200,13 @@ func (r *run) sockets() {
 func (r *run) dirty() {
 	const long = 15 * time.Second
 	n, ok := r.mean(history.Dirty, long)
-	if !ok || n < 8<<20 {
-		return
-	}
 	// v2 holds writers up before that becomes more than a tenth or so.
-	share, much, held := r.share(n), 0.25, false
+	share, much, least, held := r.share(n), 0.25, 8.0*(1<<20), false
 	if r.facts.Version == cgroupstat.V2 {
-		much, held = 0.08, true
+		much, least, held = 0.045, 4<<20, true
+	}
+	if !ok || n < least {
+		return
 	}
 	tight := r.limited() && r.share(r.basis+n) >= 0.85
 	if share < much && (share < 0.1 || !tight) {

@@ -32,7 +32,7 @@ func heapScenarios() []scenario {
 	return []scenario{
 		{name: "heap_leak", about: "appends request contexts to a global, 2 MiB a second", want: codes(diagnose.HeapLeak), run: heapLeak(2*mib, 20*mib, 0)},
 		{name: "heap_leak_under_load", about: "the same at 1.2 MiB a second, beside 30 MiB a second of garbage and sessions that come and go", want: codes(diagnose.HeapLeak), after: 50 * time.Second, run: heapLeak(1200*kib, 15*mib, 30*mib)},
-		{name: "heap_leak_fast", about: "the same at 8 MiB a second", want: codes(diagnose.HeapLeak), after: 12 * time.Second, run: heapLeak(8*mib, 5*mib, 2*mib)},
+		{name: "heap_leak_fast", about: "the same at 7 MiB a second", want: codes(diagnose.HeapLeak), after: 14 * time.Second, run: heapLeak(7*mib, 5*mib, 2*mib)},
 		{name: "heap_leak_late", about: "steady for 20 seconds, then the same at 3 MiB a second", want: codes(diagnose.HeapLeak), after: 50 * time.Second, run: lateLeak},
 		{name: "backlog", about: "a queue that is filled by 4 MiB a second and emptied by 1.6", want: codes(diagnose.HeapLeak), run: backlog},
 		{name: "goroutine_leak", about: "goroutines that wait on a channel nobody closes, 300 a second", want: codes(diagnose.GoroutineLeak), run: goroutineLeak(300, 0)},

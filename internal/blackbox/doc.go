@@ -4,7 +4,7 @@
 // A [Box] is a ring of records of fixed size: the last seconds in full, and
 // before them ever coarser outlines, up to an hour, in which each interval is
 // stood for by its highest sample. The sampler hands a record over in less than
-// 100 ns, without a system call; a goroutine writes it into the file's
+// 100 ns, and wakes the goroutine, if it sleeps, that writes it into the file's
 // page cache (pwrite(2)), which SIGKILL does not take back. The file is locked
 // (flock(2)) while its process lives.
 //

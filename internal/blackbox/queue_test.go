@@ -37,7 +37,8 @@ func TestQueueLosesNoWakeUp(t *testing.T) {
 	for seq := uint64(1); seq <= n && !t.Failed(); seq++ {
 		r := q.next()
 		if r == nil {
-			t.Fatal("no room, though two records wait at most")
+			t.Error("no room, though two records wait at most")
+			break // The other side ends, too.
 		}
 		r.setEvent(seq, time.Time{}, Spike, seq, 0)
 		q.push()

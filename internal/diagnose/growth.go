@@ -159,7 +159,7 @@ func (r *run) rises(series history.Series, enough least) (g growth, ok bool) {
 			}
 			return g, false
 		}
-		points, _ = r.values(series, w)
+		points, _ = r.values(series, w)              // Again: outgrows needed their place.
 		slope.From = max(slope.From, lowest(points)) // A line starts too low where a rise began later.
 		g = growth{slope, series, w, survives}
 		if w < certain && (early || !urgent && !r.facts.Dead) && (r.mayFill(&g, points, early) || r.ended(&g)) {

@@ -28,7 +28,8 @@ const maxMoves = 256
 // stays, since other processes can read it as long as the node lives. Without
 // a Path nothing was left behind.
 //
-// An urgent capture leaves symbols, fsync and retention to [Store.Finish].
+// An urgent capture leaves symbols, fsync and retention to [Store.Finish], and
+// waits for nobody else's either.
 //
 // Errors wrap the system's (syscall.ENOSPC, EIO and others), ctx's, ErrStage
 // and ErrClosed.
@@ -39,18 +40,42 @@ func (s *Store) Capture(ctx context.Context, req Request) (Dump, error) {
 	if req.Stage != Immediate && req.Stage != Fresh && req.Stage != Baseline {
 		return Dump{}, fmt.Errorf("heapdump: %w %q: accepted are %q, %q and %q", ErrStage, req.Stage, Immediate, Fresh, Baseline)
 	}
+	if !req.Urgent {
+		if err := take(ctx, s.lasting); err != nil {
+			return Dump{}, fmt.Errorf("heapdump: capture: %w", err)
+		}
+		defer func() { <-s.lasting }()
+	}
 	if err := s.acquire(ctx); err != nil {
 		return Dump{}, fmt.Errorf("heapdump: capture: %w", err)
 	}
-	defer s.release()
-	c := &s.current
-	*c = capture{Store: s, ctx: ctx, req: req, open: c.open[:0]}
-	dump, err := c.run()
-	c.encoder = nil
+	dump, left, err := s.capture(ctx, req)
+	if left.done != nil {
+		err = errors.Join(err, s.makeLast(ctx, left, false))
+	}
 	if err != nil {
 		return dump, fmt.Errorf("heapdump: capture in %s: %w", s.path, err)
 	}
 	return dump, nil
+}
+
+// capture ends the turn, and hands over what is left to do, unless that is to
+// wait for Finish.
+func (s *Store) capture(ctx context.Context, req Request) (Dump, pending, error) {
+	defer s.release()
+	c := &s.current
+	*c = capture{Store: s, ctx: ctx, req: req, open: c.open[:0]}
+	defer func() { c.encoder = nil }()
+	dump, err := c.run()
+	if len(c.open) == 0 {
+		return dump, pending{}, err
+	}
+	s.last = c.set
+	if req.Urgent {
+		c.leave()
+		return dump, pending{}, err
+	}
+	return dump, s.begin(c.files()), err
 }
 
 // capture is one call of Capture.
@@ -109,17 +134,6 @@ func (c *capture) complete(dump *Dump, m *Manifest) error {
 			dump.Goroutine = c.join(m.GoroutineProfile)
 		}
 	}
-	if c.req.Urgent {
-		c.leave()
-		return errors.Join(errs...)
-	}
-	if err := c.ctx.Err(); err != nil {
-		for _, w := range c.open {
-			errs = append(errs, w.file.Close())
-		}
-		return errors.Join(append(errs, err)...)
-	}
-	errs = append(errs, c.dir.settle(c.open), c.prune(c.set))
 	return errors.Join(errs...)
 }
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"sync"
 )
 
 // maxWaiting bounds how many files wait for Finish; each holds a descriptor.
@@ -16,16 +18,23 @@ type waiting struct {
 	profile string // the name of a heap profile, which may lack symbols; empty: no such
 }
 
-// leave notes the capture's files for Finish. The oldest are let go when
-// there are too many: they stay complete, only not synced by us.
-func (c *capture) leave() {
+// files are those of the capture that are to be made to last.
+func (c *capture) files() []waiting {
+	files := make([]waiting, 0, len(c.open))
 	for i, w := range c.open {
 		next := waiting{written: w, set: c.set}
 		if i == 0 {
 			next.profile = c.set.file(c.req.Stage, heapProfile)
 		}
-		c.waiting = append(c.waiting, next)
+		files = append(files, next)
 	}
+	return files
+}
+
+// leave notes the capture's files for Finish. The oldest are let go when
+// there are too many: they stay complete, only not synced by us.
+func (c *capture) leave() {
+	c.waiting = append(c.waiting, c.files()...)
 	for len(c.waiting) > maxWaiting {
 		// Its content was written long ago.
 		_ = c.waiting[0].trim()
@@ -44,35 +53,77 @@ func (s *Store) Finish(ctx context.Context, room bool) error {
 	if err := s.acquire(ctx); err != nil {
 		return fmt.Errorf("heapdump: finish: %w", err)
 	}
-	left, last := s.take()
-	dir := s.dir // A capture may follow the path to another meanwhile.
-	// A slow disk must not keep the next capture waiting.
+	left := s.begin(s.waiting)
+	s.waiting = nil
 	s.release()
-	err := s.settle(ctx, &dir, left, room)
-	if again := s.acquire(ctx); again != nil {
-		return fmt.Errorf("heapdump: finish in %s: %w", s.path, errors.Join(err, again))
-	}
-	defer s.release()
-	if len(left) > 0 {
-		err = errors.Join(err, s.prune(last))
-	}
-	if s.armed != nil && room {
-		err = errors.Join(err, s.makeReady())
-	}
-	if err != nil {
+	if err := s.makeLast(ctx, left, room); err != nil {
 		return fmt.Errorf("heapdump: finish in %s: %w", s.path, err)
 	}
 	return nil
 }
 
-// take hands over what waits, and the set that was written last.
-func (s *Store) take() ([]waiting, setName) {
-	left := s.waiting
-	s.waiting = nil
-	if len(left) == 0 {
-		return nil, setName{}
+// pending are files that are being made to last.
+type pending struct {
+	dir   directory // a capture may follow the path to another meanwhile
+	files []waiting
+	done  func()
+}
+
+// begin hands them to makeLast; Close waits for it.
+func (s *Store) begin(files []waiting) pending {
+	s.unfinished.Add(1)
+	return pending{s.dir, files, s.settling.add(files)}
+}
+
+// makeLast does what could wait. For the slow part it takes no turn: a disk must
+// not keep the next capture waiting.
+func (s *Store) makeLast(ctx context.Context, left pending, room bool) error {
+	defer s.unfinished.Done()
+	err := s.settle(ctx, &left.dir, left.files, room)
+	left.done()
+	if again := take(ctx, s.busy); again != nil {
+		if errors.Is(err, again) {
+			return err
+		}
+		return errors.Join(err, again)
 	}
-	return left, left[len(left)-1].set
+	defer s.release()
+	if len(left.files) > 0 {
+		err = errors.Join(err, s.prune())
+	}
+	if s.armed != nil && room {
+		err = errors.Join(err, s.makeReady())
+	}
+	return err
+}
+
+// settling knows the newest sets of those that are being made to last.
+type settling struct {
+	mu   sync.Mutex
+	sets []setName
+}
+
+// add keeps the last of the files' sets from being removed until done is called.
+func (s *settling) add(files []waiting) (done func()) {
+	if len(files) == 0 {
+		return func() {}
+	}
+	last := files[len(files)-1].set
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.sets = append(s.sets, last)
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		i := slices.Index(s.sets, last)
+		s.sets = slices.Delete(s.sets, i, i+1)
+	}
+}
+
+func (s *settling) list() []setName {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.sets)
 }
 
 // trim gives back the space that was set aside and not used.
@@ -109,5 +160,5 @@ func (s *Store) settle(ctx context.Context, dir *directory, left []waiting, symb
 		}
 		return errors.Join(append(errs, err)...)
 	}
-	return errors.Join(append(errs, dir.settle(files))...)
+	return errors.Join(append(errs, s.edge.settle(dir, files))...)
 }

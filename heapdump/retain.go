@@ -113,12 +113,12 @@ func retain(sets []set, run string, fresh []setName, keep int, maxBytes int64) [
 	return remove
 }
 
-// prune applies the bounds after the set last was written. Those written while
-// it was being finished are as new.
-func (s *Store) prune(last setName) error {
+// prune applies the bounds. Sets that wait to be made to last, and the newest of
+// those that are being made to, are as new as the last one.
+func (s *Store) prune() error {
 	files, err := s.dir.scan()
 	errs := []error{err}
-	fresh := []setName{last}
+	fresh := append(s.settling.list(), s.last)
 	for _, w := range s.waiting {
 		fresh = append(fresh, w.set)
 	}

@@ -51,13 +51,18 @@ type Store struct {
 	// opening lets those look at dir who do not wait for their turn.
 	opening sync.Mutex
 
-	busy chan struct{} // holds one token: a single capture at a time
+	settling   settling
+	unfinished sync.WaitGroup // whoever makes files last; none begins once closed
+
+	lasting chan struct{} // holds one token: of captures that make last what they write
+	busy    chan struct{} // holds one token: a single capture at a time
 	// The rest is under busy.
 	closed  bool
 	recent  recentSets
 	current capture // the one that runs, here so that it costs no allocation
 	armed   *armed
 	waiting []waiting
+	last    setName // the one written last
 	// baseline is of this process, and in that file.
 	baseline     *heapprofile.Baseline
 	baselineFile string
@@ -73,6 +78,7 @@ type edges struct {
 	goroutines   func(io.Writer) error
 	symbolize    func(context.Context, *directory, string) (written, error)
 	afterProfile func() // between the profile and its manifest
+	settle       func(*directory, []written) error
 }
 
 func realEdges() edges {
@@ -80,6 +86,7 @@ func realEdges() edges {
 		now: time.Now, pid: os.Getpid(), temp: tempName,
 		gc: runtime.GC, goroutines: encodeGoroutines,
 		symbolize: func(ctx context.Context, d *directory, name string) (written, error) { return d.symbolize(ctx, name) },
+		settle:    (*directory).settle,
 	}
 }
 
@@ -111,7 +118,7 @@ func open(dir string, opt Options, edge edges) (*Store, error) {
 	if opt.GC != nil {
 		edge.gc = opt.GC
 	}
-	s := &Store{path: path, opt: opt, run: run, edge: edge, mem: gomem.NewReader(), busy: make(chan struct{}, 1)}
+	s := &Store{path: path, opt: opt, run: run, edge: edge, mem: gomem.NewReader(), lasting: make(chan struct{}, 1), busy: make(chan struct{}, 1)}
 	if err := s.openDirectory(); err != nil {
 		return nil, fmt.Errorf("heapdump: directory %s: %w", dir, err)
 	}
@@ -204,43 +211,53 @@ func checkDirectory(path string) error {
 	return nil
 }
 
-// Close waits for a running capture, finishes what urgent ones have left, but
-// for symbols, which take memory, and releases the directory. Later captures fail with ErrClosed; a second Close
-// does nothing.
+// Close waits for running captures, finishes what urgent ones have left, but
+// for symbols, which take memory, and releases the directory. Later captures
+// fail with ErrClosed; a second Close does nothing.
 func (s *Store) Close() error {
 	s.busy <- struct{}{}
-	defer s.release()
 	if s.closed {
+		s.release()
 		return nil
 	}
 	s.closed = true
-	left, last := s.take()
-	err := errors.Join(s.settle(context.Background(), &s.dir, left, false), s.disarm())
-	if len(left) > 0 {
-		err = errors.Join(err, s.prune(last))
-	}
-	err = errors.Join(err, s.dir.close())
+	left := s.begin(s.waiting)
+	s.waiting = nil
+	s.release()
+	err := s.makeLast(context.Background(), left, false)
+	s.unfinished.Wait()
+	s.busy <- struct{}{}
+	defer s.release()
+	err = errors.Join(err, s.disarm(), s.dir.close())
 	if err != nil {
 		return fmt.Errorf("heapdump: close %s: %w", s.path, err)
 	}
 	return nil
 }
 
-// acquire waits for its turn or the end of ctx.
+// acquire waits for a turn to begin something.
 func (s *Store) acquire(ctx context.Context) error {
-	if err := ctx.Err(); err != nil {
+	if err := take(ctx, s.busy); err != nil {
 		return err
-	}
-	select {
-	case s.busy <- struct{}{}:
-	case <-ctx.Done():
-		return ctx.Err()
 	}
 	if s.closed {
 		s.release()
 		return ErrClosed
 	}
 	return nil
+}
+
+// take waits for a token or the end of ctx.
+func take(ctx context.Context, token chan<- struct{}) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	select {
+	case token <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 func (s *Store) release() { <-s.busy }

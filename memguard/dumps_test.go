@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -16,6 +17,9 @@ import (
 // only, and its manifest says so.
 func TestDumpSaysWhatItLeftOut(t *testing.T) {
 	const limit = 256 << 20
+	// Large enough to be sampled for certain: a small heap may have no site at all.
+	held := make([]byte, 32<<20)
+	defer runtime.KeepAlive(held)
 	tr := newTree(t)
 	g := mustStart(t, quiet(t, tr, WithBasis(Usage), WithThresholds(Bytes(1<<40))))
 	d, err := g.Dump(context.Background(), "room for all")

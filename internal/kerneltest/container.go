@@ -3,6 +3,7 @@ package kerneltest
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -80,6 +81,9 @@ func NewContainer(t testing.TB, spec ContainerSpec) *Container {
 		t.Fatalf("kerneltest: bundle of the container: %v", err)
 	}
 	t.Cleanup(func() {
+		if t.Failed() {
+			c.tell(t)
+		}
 		if err := c.remove(); err != nil {
 			t.Errorf("kerneltest: remove container %s: %v", c.id, err)
 		}
@@ -173,6 +177,57 @@ func (c *Container) WaitOutput(t testing.TB, text string) {
 
 // Output is what the container has written to both of its outputs so far.
 func (c *Container) Output() string { return c.out.String() }
+
+// tell logs what may explain a failure: how the container stands with its
+// memory, where the kernel holds it up, and, from a Go program that still runs,
+// its goroutines, which is its end.
+func (c *Container) tell(t testing.TB) {
+	if c.run == nil {
+		return
+	}
+	for _, name := range []string{"memory.usage_in_bytes", "memory.failcnt", "memory.oom_control", "memory.current", "memory.events"} {
+		if text, err := os.ReadFile(filepath.Join(c.CgroupDir, name)); err == nil {
+			t.Logf("%s: %s", name, text)
+		}
+	}
+	for _, stack := range c.blocked() {
+		t.Log(stack)
+	}
+	ended := fmt.Sprintf("was told to quit after %d bytes of output", len(c.Output()))
+	select {
+	case <-c.waited:
+		ended = "had ended"
+	default:
+		if out, err := c.runc("kill", c.id, "QUIT").CombinedOutput(); err != nil {
+			t.Logf("%v: %s", err, out)
+		}
+		select {
+		case <-c.waited:
+		case <-time.After(cleanupTime):
+		}
+	}
+	const enough = 32 << 10
+	said := c.Output()
+	t.Logf("container %s %s; its output:\n%s", c.id, ended, said[max(0, len(said)-enough):])
+}
+
+// blocked are the kernel's stacks of threads in uninterruptible sleep.
+func (c *Container) blocked() []string {
+	var stacks []string
+	pids, _ := os.ReadFile(filepath.Join(c.CgroupDir, "cgroup.procs")) // It may be gone.
+	for _, pid := range strings.Fields(string(pids)) {
+		threads, _ := filepath.Glob(filepath.Join("/proc", pid, "task", "*")) // The pattern is good.
+		for _, thread := range threads {
+			// A thread may end meanwhile.
+			status, _ := os.ReadFile(filepath.Join(thread, "status"))
+			stack, _ := os.ReadFile(filepath.Join(thread, "stack"))
+			if strings.Contains(string(status), "State:\tD") {
+				stacks = append(stacks, thread+":\n"+string(stack))
+			}
+		}
+	}
+	return stacks
+}
 
 // Kill sends the container's first process a signal.
 func (c *Container) Kill(t testing.TB, signal syscall.Signal) {

@@ -3,7 +3,7 @@ package blackbox
 import (
 	"errors"
 	"io/fs"
-	"slices"
+	"sort"
 	"strings"
 )
 
@@ -21,7 +21,7 @@ type past struct {
 // container that dies again and again takes no other's evidence, and not its
 // own. Whether one lives is asked of no more than has to be known.
 func retain(runs []past, keep int, maxBytes int64, lives func(run string) bool) (remove []past) {
-	slices.SortFunc(runs, func(a, b past) int { return strings.Compare(a.run, b.run) })
+	sort.Slice(runs, func(i, j int) bool { return runs[i].run < runs[j].run })
 	var total int64
 	left := map[string]int{}
 	for _, p := range runs {

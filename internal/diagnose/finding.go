@@ -123,14 +123,14 @@ func (d *Diagnosis) Has(c Code) bool {
 	return slices.ContainsFunc(d.Findings, func(f Finding) bool { return f.Code == c })
 }
 
-func order(a, b Finding) int {
+func before(a, b *Finding) bool {
 	return cmp.Or(
 		cmp.Compare(btoi(a.class == symptom), btoi(b.class == symptom)),
 		cmp.Compare(a.Severity.order(), b.Severity.order()),
 		cmp.Compare(a.class, b.class),
 		cmp.Compare(b.bytes, a.bytes),
 		cmp.Compare(rank(a.Code), rank(b.Code)),
-	)
+	) < 0
 }
 
 func btoi(b bool) int {

@@ -2,7 +2,7 @@ package diagnose
 
 import (
 	"fmt"
-	"slices"
+	"sort"
 	"time"
 
 	"github.com/memguard-dev/go-memguard/cgroupstat"
@@ -76,7 +76,7 @@ func (d *Doctor) Diagnose(f *Facts) Diagnosis {
 		r.out.Sizing = r.sizing()
 	}
 	r.relate()
-	slices.SortStableFunc(r.out.Findings, order)
+	sort.SliceStable(r.out.Findings, func(i, j int) bool { return before(&r.out.Findings[i], &r.out.Findings[j]) })
 	if len(r.out.Findings) == 0 {
 		r.out.Findings = []Finding{r.healthy(ok)}
 	}

@@ -6,7 +6,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
-	"slices"
+	"sort"
 )
 
 // MappingGroup is the mappings of one kind together, in bytes.
@@ -86,8 +86,9 @@ func parseSmaps(r io.Reader, most int64, o owner) (_ []MappingGroup, whole bool,
 	for _, g := range groups {
 		list = append(list, *g)
 	}
-	slices.SortFunc(list, func(a, b MappingGroup) int {
-		return cmp.Or(cmp.Compare(b.RSS, a.RSS), cmp.Compare(a.Group, b.Group))
+	sort.Slice(list, func(i, j int) bool {
+		a, b := &list[i], &list[j]
+		return a.RSS > b.RSS || a.RSS == b.RSS && a.Group < b.Group
 	})
 	return list[:min(len(list), maxGroups)], text.N > 0, nil
 }

@@ -1,7 +1,6 @@
 package survey
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -9,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 	"time"
@@ -97,7 +97,7 @@ func (s *Survey) processes(dir string) error {
 			s.OtherRSS += p.RSS.Or(0)
 		}
 	}
-	slices.SortStableFunc(s.Processes, func(a, b Process) int { return cmp.Compare(b.RSSAnon.Or(0), a.RSSAnon.Or(0)) })
+	sort.SliceStable(s.Processes, func(i, j int) bool { return s.Processes[i].RSSAnon.Or(0) > s.Processes[j].RSSAnon.Or(0) })
 	s.Processes = s.Processes[:min(len(s.Processes), MaxListed)]
 	return errors.Join(errs...)
 }
@@ -171,7 +171,7 @@ func (s *Survey) tmpfs() error {
 		block := uint64(st.Bsize)
 		s.Tmpfs = append(s.Tmpfs, Mount{Dir: dir, Bytes: (st.Blocks - st.Bfree) * block, Size: st.Blocks * block})
 	}
-	slices.SortStableFunc(s.Tmpfs, func(a, b Mount) int { return cmp.Compare(b.Bytes, a.Bytes) })
+	sort.SliceStable(s.Tmpfs, func(i, j int) bool { return s.Tmpfs[i].Bytes > s.Tmpfs[j].Bytes })
 	s.Tmpfs = s.Tmpfs[:min(len(s.Tmpfs), MaxListed)]
 	return nil
 }
@@ -201,7 +201,7 @@ func (s *Survey) descriptors(queues bool) (err error) {
 			s.bpfMap("/proc/self/fdinfo/" + name)
 		}
 	}
-	slices.SortStableFunc(s.BPFMaps, func(a, b BPFMap) int { return cmp.Compare(b.Bytes, a.Bytes) })
+	sort.SliceStable(s.BPFMaps, func(i, j int) bool { return s.BPFMaps[i].Bytes > s.BPFMaps[j].Bytes })
 	s.BPFMaps = s.BPFMaps[:min(len(s.BPFMaps), MaxListed)]
 	if !queues {
 		return nil

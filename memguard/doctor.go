@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/memguard-dev/go-memguard/cgroupstat"
+	"github.com/memguard-dev/go-memguard/internal/blackbox"
 	"github.com/memguard-dev/go-memguard/internal/diagnose"
 	"github.com/memguard-dev/go-memguard/internal/history"
 	"github.com/memguard-dev/go-memguard/internal/sample"
@@ -130,6 +131,7 @@ func (d *doctor) take(o *observed) {
 		}
 		d.surveyErr = survey.Take(location, o.level, next)
 		d.survey = next
+		d.guard.flight.setAround(blackbox.Surroundings{Version: d.version(&o.sample), High: o.high, Survey: *next})
 	}
 	dentries, err := d.dentries(&o.sample)
 	d.guard.faults.set(partSurvey, errors.Join(d.surveyErr, err))
@@ -158,16 +160,20 @@ func (d *doctor) take(o *observed) {
 		return
 	}
 	d.diagnosed = now
-	facts := diagnose.Facts{History: d.history, Survey: d.survey, High: o.high, Unlimited: o.unlimited}
-	if o.sample.Scope == sample.Cgroup {
-		if l := d.guard.location.Load(); l != nil {
-			facts.Version = l.Version
-		}
-	}
+	facts := diagnose.Facts{History: d.history, Survey: d.survey, High: o.high, Unlimited: o.unlimited, Version: d.version(&o.sample)}
 	next := &assessment{d.diagnose(&facts), d.survey}
 	d.guard.faults.set(partDiagnosis, nil)
 	d.latest.Store(next)
 	d.tell(next.Findings)
+}
+
+// version is that of the cgroup whose usage a sample is; 0: none.
+func (d *doctor) version(s *sample.Sample) cgroupstat.Version {
+	l := d.guard.location.Load()
+	if s.Scope != sample.Cgroup || l == nil {
+		return 0
+	}
+	return l.Version
 }
 
 // lowered tells whether the limit has been lowered below what is held.

@@ -182,6 +182,13 @@ func (f *flight) setState() {
 	})
 }
 
+// setAround has the box say what was seen around the process.
+func (f *flight) setAround(s blackbox.Surroundings) {
+	if f != nil {
+		f.box.SetAround(s)
+	}
+}
+
 // close marks the end that was asked for.
 func (f *flight) close() error {
 	err := f.box.Close(f.ending.at, f.ending.panicking)

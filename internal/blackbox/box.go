@@ -30,19 +30,22 @@ type Box struct {
 	queue   queue
 	changed chan struct{}
 	state   atomic.Pointer[State]
+	around  atomic.Pointer[Surroundings]
 	seq     uint64 // of the last record; belongs to who records
 	_       line
 
 	// The rest belongs to Run, before it to Open and after it to Close.
-	ring       *ring
-	record     Record // the one that goes into the ring
-	head       [pageBytes]byte
-	generation uint64
-	dirty      func(slot int)
-	lacking    [spans]slots // of each span of the ring
-	stale      bool
-	create     func(Options) (target, error)
-	target     target // nil: none
+	ring             *ring
+	record           Record // the one that goes into the ring
+	head             [headBytes]byte
+	generation       uint64
+	aroundGeneration uint64
+	inHead           *Surroundings
+	dirty            func(slot int)
+	lacking          [spans]slots // of each span of the ring
+	stale            bool
+	create           func(Options) (target, error)
+	target           target // nil: none
 }
 
 // target is where a box is kept.
@@ -57,7 +60,7 @@ type target interface {
 func New(o Options) *Box {
 	b := &Box{
 		opt: o, queue: newQueue(), changed: make(chan struct{}, 1),
-		ring: newRing((o.Bytes - pageBytes) / recordBytes), create: createFile,
+		ring: newRing((o.Bytes - headBytes) / recordBytes), create: createFile,
 	}
 	b.state.Store(&State{})
 	b.opt.Header.encode(page(b.head[:headerBytes]))
@@ -79,6 +82,7 @@ func (b *Box) Open() error {
 	}
 	b.target = t
 	b.encodeState(b.state.Load())
+	b.encodeAround()
 	return b.writeAll()
 }
 
@@ -107,6 +111,16 @@ func (b *Box) Dropped() uint64 { return b.queue.dropped.Load() }
 // SetState says what is in force now.
 func (b *Box) SetState(s State) {
 	b.state.Store(&s)
+	b.change()
+}
+
+// SetAround says what was last seen around the process.
+func (b *Box) SetAround(s Surroundings) {
+	b.around.Store(&s)
+	b.change()
+}
+
+func (b *Box) change() {
 	select {
 	case b.changed <- struct{}{}:
 	default:
@@ -129,9 +143,10 @@ func (b *Box) Run(ctx context.Context) {
 			b.drain()
 		case <-b.changed:
 			b.encodeState(b.state.Load())
-			b.told(b.write(b.head[headerBytes:], headerBytes))
+			b.encodeAround()
+			b.tell(b.write(b.head[headerBytes:], headerBytes))
 		case <-check.C:
-			b.told(b.check())
+			b.tell(b.check())
 		}
 	}
 }
@@ -146,6 +161,7 @@ func (b *Box) Close(now time.Time, panicking bool) error {
 		last.Stopped = now
 	}
 	b.encodeState(&last)
+	b.encodeAround()
 	b.drain()
 	if b.target == nil {
 		return nil
@@ -164,7 +180,7 @@ func (b *Box) drain() {
 	}
 	for i := range b.lacking {
 		if l := b.lacking[i]; l.some() {
-			b.told(b.write(b.ring.image[l.low*recordBytes:l.high*recordBytes], int64(pageBytes+l.low*recordBytes)))
+			b.tell(b.write(b.ring.image[l.low*recordBytes:l.high*recordBytes], int64(headBytes+l.low*recordBytes)))
 		}
 	}
 	b.clear()
@@ -193,6 +209,18 @@ func (b *Box) encodeState(state *State) {
 	s.encode(page(b.head[at : at+stateBytes]))
 }
 
+// encodeAround does so with surroundings that are new.
+func (b *Box) encodeAround() {
+	s := b.around.Load()
+	if s == b.inHead {
+		return
+	}
+	b.inHead = s
+	b.aroundGeneration++
+	at := aroundAt + int(b.aroundGeneration%2)*aroundBytes
+	s.encode(page(b.head[at:at+aroundBytes]), b.aroundGeneration)
+}
+
 // write writes a part. After a failure nothing is written until check has
 // written everything.
 func (b *Box) write(p []byte, at int64) error {
@@ -207,7 +235,7 @@ func (b *Box) write(p []byte, at int64) error {
 // errLater: not written, which was told before.
 var errLater = errors.New("later")
 
-func (b *Box) told(err error) {
+func (b *Box) tell(err error) {
 	if !errors.Is(err, errLater) {
 		b.opt.Fault(err)
 	}
@@ -218,7 +246,7 @@ func (b *Box) writeAll() error {
 	if _, err := b.target.WriteAt(b.head[:], 0); err != nil {
 		return err
 	}
-	if _, err := b.target.WriteAt(b.ring.image, pageBytes); err != nil {
+	if _, err := b.target.WriteAt(b.ring.image, headBytes); err != nil {
 		return err
 	}
 	b.stale = false

@@ -146,11 +146,11 @@ func TestReadRefuses(t *testing.T) {
 	}{
 		"empty":            {nil, ErrFormat, "only 0 bytes"},
 		"one byte":         {[]byte{1}, ErrFormat, "only 1 bytes"},
-		"less than a page": {text[:pageBytes-1], ErrFormat, "only 4095"},
+		"less than a head": {text[:headBytes-1], ErrFormat, "only 8191"},
 		"too large":        {make([]byte, MaxBytes+1), ErrFormat, "more than"},
 		"zeros":            {make([]byte, MinBytes), ErrFormat, "header"},
 		"text":             {bytes.Repeat([]byte("memguard "), 10000), ErrFormat, "header"},
-		"another version":  {edit(func(b []byte) { b[len(headerMagic)] = '9' }), ErrVersion, "9, known is 1"},
+		"another version":  {edit(func(b []byte) { b[len(headerMagic)] = '9' }), ErrVersion, "9, known is 2"},
 		"header damaged":   {edit(func(b []byte) { b[100] ^= 1 }), ErrFormat, "header"},
 	} {
 		if _, err := Read(bytes.NewReader(c.text)); !errors.Is(err, c.want) || !strings.Contains(err.Error(), c.says) {
@@ -162,7 +162,7 @@ func TestReadRefuses(t *testing.T) {
 // One of the two states is always whole; the later counts.
 func TestStates(t *testing.T) {
 	text := realBox(t, 1)
-	first, second := page(text[headerBytes:headerBytes+stateBytes]), page(text[headerBytes+stateBytes:pageBytes])
+	first, second := page(text[headerBytes:headerBytes+stateBytes]), page(text[headerBytes+stateBytes:aroundAt])
 	last, ok := parseStates(first, second)
 	if !ok || last.Stopped.IsZero() {
 		t.Fatalf("%+v, %v", last, ok)
@@ -175,7 +175,7 @@ func TestStates(t *testing.T) {
 	if s, err := parse(text); err != nil || !s.Stopped.IsZero() || s.Torn != 0 {
 		t.Errorf("%+v, %v: want the state before", s.State, err)
 	}
-	clear(text[headerBytes:pageBytes])
+	clear(text[headerBytes:headBytes])
 	if s, err := parse(text); err != nil || s.Torn != 1 {
 		t.Errorf("%d torn, %v", s.Torn, err)
 	}
@@ -187,9 +187,9 @@ func itoa(n uint64) string { return cgroupstat.Of(n).String() }
 
 func FuzzStory(f *testing.F) {
 	box := realBox(f, 20)
-	f.Add(box[:pageBytes+20*recordBytes])
+	f.Add(box[:headBytes+20*recordBytes])
 	f.Add(box[:headerBytes])
-	f.Add(bytes.Repeat([]byte{0}, pageBytes))
+	f.Add(bytes.Repeat([]byte{0}, headBytes))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		s, err := parse(text)
 		if err != nil {

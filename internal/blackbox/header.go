@@ -13,20 +13,22 @@ import (
 	"github.com/memguard-dev/go-memguard/internal/identity"
 )
 
-// A box begins with a page that holds the header, which is written once, and
-// two places for the state, which are written in turn: while one is being
-// written the other is whole.
+// A box begins with the header, which is written once, two places for the state,
+// and two for the surroundings, each pair of which is written in turn: while one
+// is being written the other is whole.
 const (
-	pageBytes   = 4096
 	headerBytes = 2048
 	stateBytes  = 1024
+	aroundAt    = headerBytes + 2*stateBytes
+	aroundBytes = 2048
+	headBytes   = aroundAt + 2*aroundBytes
 	// maxText bounds each text in header and state.
 	maxText = 200
 )
 
 const (
 	headerMagic = "memguard-blackbox "
-	version     = 1
+	version     = 2
 )
 
 var (

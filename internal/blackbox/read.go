@@ -8,7 +8,7 @@ import (
 
 // Bounds of a box.
 const (
-	// DefaultBytes holds about 1600 records.
+	// DefaultBytes holds about 1300 records.
 	DefaultBytes = 256 << 10
 	MinBytes     = 32 << 10
 	MaxBytes     = 16 << 20
@@ -18,6 +18,8 @@ const (
 type Story struct {
 	Header
 	State
+	// Around is what was last seen around the process; zero: nothing was.
+	Around Surroundings
 	// Samples and Events are in the order in which they were recorded.
 	Samples, Events []Record
 	// Torn counts records whose checksum is wrong: the one that was being
@@ -39,7 +41,7 @@ func parse(text []byte) (Story, error) {
 	switch {
 	case len(text) > MaxBytes:
 		return Story{}, fmt.Errorf("%w: more than %d bytes", ErrFormat, MaxBytes)
-	case len(text) < pageBytes:
+	case len(text) < headBytes:
 		return Story{}, fmt.Errorf("%w: only %d bytes", ErrFormat, len(text))
 	}
 	h, err := parseHeader(page(text[:headerBytes]))
@@ -47,14 +49,15 @@ func parse(text []byte) (Story, error) {
 		return Story{}, err
 	}
 	s := Story{Header: h}
-	state, ok := parseStates(page(text[headerBytes:headerBytes+stateBytes]), page(text[headerBytes+stateBytes:pageBytes]))
+	state, ok := parseStates(page(text[headerBytes:headerBytes+stateBytes]), page(text[headerBytes+stateBytes:aroundAt]))
 	if ok {
 		s.State = state
 	} else {
 		s.Torn++
 	}
+	s.Around = parseAround(page(text[aroundAt:aroundAt+aroundBytes]), page(text[aroundAt+aroundBytes:headBytes]))
 	var zero Record
-	for at := pageBytes; at+recordBytes <= len(text); at += recordBytes {
+	for at := headBytes; at+recordBytes <= len(text); at += recordBytes {
 		rec := Record(text[at : at+recordBytes])
 		switch k := rec.Kind(); {
 		case rec == zero:

@@ -11,7 +11,7 @@ import (
 )
 
 // recordBytes is the size of a record in the file.
-const recordBytes = 160
+const recordBytes = 192
 
 // Kind says what a record tells.
 type Kind uint8
@@ -94,8 +94,20 @@ const (
 	gcCycles
 	threads
 	oomKill
+	fileMapped
+	anonTHP
+	pageTables
+	kernelStack
+	perCPU
+	vmalloc
+	high
+	gcCPU   // in cpuUnit
+	usedCPU // in cpuUnit
 	numbers
 )
+
+// cpuUnit is that of CPU times: the largest number is more than a year.
+const cpuUnit = 10 * time.Millisecond
 
 // statFields are what is kept of memory.stat beside the kernel's own memory.
 var statFields = [...]struct {
@@ -112,6 +124,12 @@ var statFields = [...]struct {
 	{slab, cgroupstat.Slab},
 	{slabReclaimable, cgroupstat.SlabReclaimable},
 	{sock, cgroupstat.Sock},
+	{fileMapped, cgroupstat.FileMapped},
+	{anonTHP, cgroupstat.AnonTHP},
+	{pageTables, cgroupstat.PageTables},
+	{kernelStack, cgroupstat.KernelStack},
+	{perCPU, cgroupstat.PerCPU},
+	{vmalloc, cgroupstat.Vmalloc},
 }
 
 // The numbers must fit.
@@ -180,6 +198,9 @@ func (r *Record) setSample(seq uint64, s *sample.Sample, k Kind) {
 	r.put(gcCycles, s.Go.GCCycles)
 	r.putCount(threads, s.Process.Threads)
 	r.putCount(oomKill, s.Events.OOMKill)
+	r.putCount(high, s.Events.High)
+	r.put(gcCPU, uint64(s.Go.GCCPU/cpuUnit))
+	r.put(usedCPU, uint64(max(0, s.Go.TotalCPU-s.Go.IdleCPU)/cpuUnit))
 }
 
 // setEvent makes r of an event.
@@ -236,7 +257,8 @@ func (r *Record) size(at int) cgroupstat.Value {
 // Usage is that of a sample.
 func (r *Record) Usage() cgroupstat.Value { return r.size(usage) }
 
-// Sample is what of a sample was recorded; the rest is absent, or 0 in Go.
+// Sample is what of a sample was recorded; the rest is absent, or 0 in Go, and
+// TotalCPU is the CPU time that was used.
 func (r *Record) Sample() sample.Sample {
 	var s sample.Sample
 	s.UnixNano = r.Time().UnixNano()
@@ -259,6 +281,12 @@ func (r *Record) Sample() sample.Sample {
 	g.Stacks, g.Metadata, g.Total = r.size(stacks).Or(0), r.size(metadata).Or(0), r.size(total).Or(0)
 	g.LiveHeap, g.MemoryLimit = r.size(liveHeap).Or(0), r.size(memoryLimit).Or(math.MaxInt64)
 	g.Goroutines, g.GCCycles = r.count(goroutines).Or(0), r.count(gcCycles).Or(0)
-	s.Events.OOMKill = r.count(oomKill)
+	s.Events.OOMKill, s.Events.High = r.count(oomKill), r.count(high)
+	g.GCCPU, g.TotalCPU = time.Duration(r.count(gcCPU).Or(0))*cpuUnit, time.Duration(r.count(usedCPU).Or(0))*cpuUnit
+	all, ok1 := s.Stat.Get(cgroupstat.Slab).Get()
+	reclaimable, ok2 := s.Stat.Get(cgroupstat.SlabReclaimable).Get()
+	if ok1 && ok2 {
+		s.Stat.Set(cgroupstat.SlabUnreclaimable, all-min(all, reclaimable))
+	}
 	return s
 }

@@ -20,13 +20,18 @@ func TestSampleComesBack(t *testing.T) {
 	for _, f := range statFields {
 		s.Stat.Set(f.key, next())
 	}
+	// What is left of the whole.
+	s.Stat.Set(cgroupstat.Slab, 50<<20)
+	s.Stat.Set(cgroupstat.SlabReclaimable, 20<<20)
+	s.Stat.Set(cgroupstat.SlabUnreclaimable, 30<<20)
 	s.Process.RSS, s.Process.RSSAnon, s.Process.RSSFile, s.Process.RSSShmem = of(next()), of(next()), of(next()), of(next())
-	s.Process.Threads, s.Events.OOMKill = of(17), of(3)
+	s.Process.Threads, s.Events.OOMKill, s.Events.High = of(17), of(3), of(1234)
 	g := &s.Go
 	for _, p := range []*uint64{&g.Objects, &g.Unused, &g.Free, &g.Released, &g.Stacks, &g.Metadata, &g.Total, &g.LiveHeap, &g.MemoryLimit} {
 		*p = next()
 	}
 	g.Goroutines, g.GCCycles = 10_000, 99
+	g.GCCPU, g.TotalCPU = 90*time.Second, 100*time.Hour
 	var r Record
 	r.setSample(7, &s, Full)
 	if got := r.Sample(); got != s || r.Seq() != 7 || r.Kind() != Full || !r.Time().Equal(s.Time()) {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/memguard-dev/go-memguard/internal/sample"
+	"github.com/memguard-dev/go-memguard/internal/survey"
 )
 
 // Climb is the growth of one bucket in the last moments of a process, too
@@ -14,6 +15,8 @@ type Climb struct {
 	Before, After uint64 // bytes
 	Duration      time.Duration
 	Limit         uint64 // bytes; 0: none
+	// Survey is the last one; nil: none.
+	Survey *survey.Survey
 }
 
 // climbed is what growth of a bucket is called.
@@ -30,14 +33,21 @@ func (c Climb) Finding() (f Finding, ok bool) {
 			continue
 		}
 		before, after := float64(c.Before), float64(c.After)
-		return Finding{
+		f = Finding{
 			Code: code, Severity: Critical, Confidence: 0.7, class: growing, bytes: c.After - min(c.Before, c.After),
 			Summary: fmt.Sprintf("%s grew from %s to %s in the last %.3g s", c.Bucket, mib(before), mib(after), c.Duration.Seconds()),
 			Next:    Table[rank(code)].Next,
 			Evidence: []Evidence{
 				{c.Bucket + "_from", before, "By"}, {c.Bucket + "_to", after, "By"}, {"window", c.Duration.Seconds(), "s"}, {"limit", float64(c.Limit), "By"},
 			},
-		}, true
+		}
+		switch code {
+		case Tmpfs:
+			f.Summary += mounts(c.Survey)
+		case OtherProcess:
+			f.Summary += whoIsThere(c.Survey)
+		}
+		return f, true
 	}
 	return f, false
 }

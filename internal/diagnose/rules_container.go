@@ -8,6 +8,7 @@ import (
 
 	"github.com/memguard-dev/go-memguard/cgroupstat"
 	"github.com/memguard-dev/go-memguard/internal/history"
+	"github.com/memguard-dev/go-memguard/internal/survey"
 	"github.com/memguard-dev/go-memguard/internal/trend"
 )
 
@@ -19,20 +20,24 @@ func (r *run) oomKills() {
 	}
 	r.add(Finding{
 		Code: InvisibleOOMKill, Severity: Critical, Confidence: 1, class: event,
-		Summary:  fmt.Sprintf("the kernel killed %d other process(es) of the container in the last %s%s", n, span(lately.Seconds()), r.whoIsThere()),
+		Summary:  fmt.Sprintf("the kernel killed %d other process(es) of the container in the last %s%s", n, span(lately.Seconds()), whoIsThere(r.facts.Survey)),
 		Evidence: []Evidence{{"oom_kills", float64(n), "{process}"}},
 	})
 }
 
-// whoIsThere names the other processes.
-func (r *run) whoIsThere() string {
-	if r.facts.Survey == nil {
+// whoIsThere names the other processes, and which of them the kernel would take.
+func whoIsThere(v *survey.Survey) string {
+	if v == nil {
 		return ""
 	}
 	var names []string
-	for _, p := range r.facts.Survey.Processes {
+	for _, p := range v.Processes {
 		if !p.Self && len(names) < 3 {
-			names = append(names, fmt.Sprintf("%s (pid %d) %s", p.Name, p.PID, mib(float64(p.RSS.Or(0)))))
+			score := ""
+			if n, ok := p.OOMScore.Get(); ok {
+				score = fmt.Sprintf(", oom_score %d", n)
+			}
+			names = append(names, fmt.Sprintf("%s (pid %d%s) %s", p.Name, p.PID, score, mib(float64(p.RSS.Or(0)))))
 		}
 	}
 	if len(names) == 0 {
@@ -70,24 +75,24 @@ func (r *run) throttled() {
 func (r *run) tmpfs() {
 	if g, ok := r.rise(history.Shmem, leastBytes); ok {
 		f := r.growing(Tmpfs, &g, "Shared memory and tmpfs")
-		f.Summary += r.mounts()
+		f.Summary += mounts(r.facts.Survey)
 		r.add(f)
 		return
 	}
 	if held, ok := r.floor(history.Shmem, 10*time.Second); ok && r.big(held, 0.25) {
 		f := r.held(Tmpfs, held, "Shared memory and tmpfs")
-		f.Summary += r.mounts()
+		f.Summary += mounts(r.facts.Survey)
 		r.add(f)
 	}
 }
 
 // mounts names the fullest tmpfs volumes.
-func (r *run) mounts() string {
-	if r.facts.Survey == nil || len(r.facts.Survey.Tmpfs) == 0 {
+func mounts(v *survey.Survey) string {
+	if v == nil || len(v.Tmpfs) == 0 {
 		return ""
 	}
 	var names []string
-	for i, m := range r.facts.Survey.Tmpfs {
+	for i, m := range v.Tmpfs {
 		if i < 3 {
 			names = append(names, fmt.Sprintf("%s %s", m.Dir, mib(float64(m.Bytes))))
 		}
@@ -98,13 +103,13 @@ func (r *run) mounts() string {
 func (r *run) others() {
 	if g, ok := r.rise(history.Others, leastBytes); ok {
 		f := r.growing(OtherProcess, &g, "Other processes")
-		f.Summary += r.whoIsThere()
+		f.Summary += whoIsThere(r.facts.Survey)
 		r.add(f)
 		return
 	}
 	if held, ok := r.floor(history.Others, 10*time.Second); ok && r.big(held, 0.3) {
 		f := r.held(OtherProcess, held, "Other processes")
-		f.Summary += r.whoIsThere()
+		f.Summary += whoIsThere(r.facts.Survey)
 		r.add(f)
 	}
 }

@@ -26,7 +26,8 @@ var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 type point struct {
 	at                       time.Duration
 	heap, outside, file, tmp uint64
-	dirty                    uint64
+	dirty, others, tables    uint64
+	high, spike, gcShare     uint64 // a count, MiB before it, %
 	usageOnly                bool
 	limit                    uint64
 }
@@ -36,17 +37,21 @@ func (p point) sample() (sample.Sample, blackbox.Kind) {
 	s.UnixNano, s.Since, s.Scope = noon.Add(p.at).UnixNano(), p.at, sample.Cgroup
 	const base = 2 // kernel
 	anon := p.heap + p.outside
-	s.Usage, s.Limit = cgroupstat.Of((anon+p.file+p.tmp+base)*mebi), cgroupstat.Of(max(p.limit, 256)*mebi)
-	s.Stat.Set(cgroupstat.Anon, anon*mebi)
+	s.Usage, s.Limit = cgroupstat.Of((anon+p.others+p.file+p.tmp+base+p.tables)*mebi), cgroupstat.Of(max(p.limit, 256)*mebi)
+	s.Stat.Set(cgroupstat.Anon, (anon+p.others)*mebi)
 	s.Stat.Set(cgroupstat.File, (p.file+p.tmp)*mebi)
 	s.Stat.Set(cgroupstat.Shmem, p.tmp*mebi)
 	s.Stat.Set(cgroupstat.InactiveFile, p.file*mebi)
 	s.Stat.Set(cgroupstat.ActiveFile, 0)
 	s.Stat.Set(cgroupstat.FileDirty, p.dirty*mebi)
-	s.Stat.Set(cgroupstat.Kernel, base*mebi)
-	s.Process.RSSAnon = cgroupstat.Of(anon * mebi)
+	s.Stat.Set(cgroupstat.Kernel, (base+p.tables)*mebi)
+	s.Stat.Set(cgroupstat.PageTables, p.tables*mebi)
+	s.Stat.Set(cgroupstat.FileMapped, min(3, p.file)*mebi)
+	s.Process.RSSAnon, s.Process.RSSFile = cgroupstat.Of(anon*mebi), cgroupstat.Of(min(3, p.file)*mebi)
 	s.Go.Objects = p.heap * mebi
-	s.Events.OOMKill = cgroupstat.Of(0)
+	s.Go.TotalCPU, s.Go.GCCPU = p.at, p.at*time.Duration(p.gcShare)/100
+	s.Go.GCCycles = p.gcShare * uint64(p.at/time.Second)
+	s.Events.OOMKill, s.Events.High = cgroupstat.Of(0), cgroupstat.Of(p.high)
 	if p.usageOnly {
 		return s, blackbox.Usage
 	}
@@ -72,6 +77,9 @@ func storyOf(t *testing.T, points []point, events ...func(*blackbox.Box)) blackb
 	over()
 	for i, p := range points {
 		s, k := p.sample()
+		if p.spike > 0 {
+			b.Event(s.Time(), blackbox.Spike, p.spike*mebi, 0)
+		}
 		b.Sample(&s, k)
 		if i%100 == 99 {
 			b.Run(ended) // Writes what waits.

@@ -1,6 +1,7 @@
 package memguard
 
 import (
+	"slices"
 	"time"
 
 	"github.com/memguard-dev/go-memguard/cgroupstat"
@@ -48,6 +49,18 @@ func one(get func(v *view) cgroupstat.Value) func(*view, put) {
 func typed(put put, name string, v cgroupstat.Value) {
 	if n, ok := v.Get(); ok {
 		put(float64(n), attributes{name})
+	}
+}
+
+// trends puts the rates of those in these units.
+func (v *view) trends(put put, units ...string) {
+	if v.assessment == nil {
+		return
+	}
+	for _, t := range v.assessment.Trends {
+		if slices.Contains(units, t.Unit) {
+			put(t.Rate, attributes{t.Name})
+		}
 	}
 }
 
@@ -121,6 +134,14 @@ var table = []*row{
 				}
 			}
 		},
+	},
+	{
+		Metric{"memguard.trend", "By/s", Gauge, "How fast a part of the memory rises where it does so steadily; absent while it does not.", []string{attrType}, diagnose.NumTrends(), "trend of unreclaimable, live_heap, gap and each bucket"},
+		func(v *view, put put) { v.trends(put, "By") },
+	},
+	{
+		Metric{"memguard.trend.count", "1/s", Gauge, "How fast goroutines and threads become more where they do so steadily; absent while they do not.", []string{attrType}, 2, "trend of goroutines and threads"},
+		func(v *view, put put) { v.trends(put, "{goroutine}", "{thread}") },
 	},
 	{
 		Metric{"memguard.time_to_limit", "s", Gauge, "When unreclaimable memory meets the limit if it goes on rising; absent while it does not.", nil, 1, "trend of the unreclaimable memory"},

@@ -316,6 +316,9 @@ var named = []struct {
 	{history.HugePages, "huge_pages", "By"},
 }
 
+// NumTrends is how many there may be.
+func NumTrends() int { return len(named) }
+
 func (r *run) trends() {
 	for _, n := range named {
 		enough := leastBytes

@@ -14,6 +14,8 @@ import (
 var mayBeAbsent = map[string]func(s *memguard.Snapshot) bool{
 	"memguard.peak":             func(s *memguard.Snapshot) bool { return s.Peak.IsZero() },
 	"memguard.finding":          func(s *memguard.Snapshot) bool { return len(s.Findings) == 0 },
+	"memguard.trend":            func(s *memguard.Snapshot) bool { return !hasTrend(s, "By") },
+	"memguard.trend.count":      func(s *memguard.Snapshot) bool { return !hasTrend(s, "{goroutine}") && !hasTrend(s, "{thread}") },
 	"memguard.time_to_limit":    func(s *memguard.Snapshot) bool { return s.TimeToLimit == nil },
 	"memguard.recommended":      func(s *memguard.Snapshot) bool { return s.Sizing == nil },
 	"memguard.events":           func(s *memguard.Snapshot) bool { return s.Events == cgroupstat.Events{} },
@@ -32,6 +34,10 @@ var mayBeAbsent = map[string]func(s *memguard.Snapshot) bool{
 	},
 	// The dump directory is new: there is no process before.
 	"memguard.previous_exit": func(*memguard.Snapshot) bool { return true },
+}
+
+func hasTrend(s *memguard.Snapshot, unit string) bool {
+	return slices.ContainsFunc(s.Trends, func(t memguard.Trend) bool { return t.Unit == unit })
 }
 
 func hasPressure(s *memguard.Snapshot) bool {

@@ -139,6 +139,12 @@ func day(depth float64, weekend bool) func(time.Duration) float64 {
 	}
 }
 
+// alarming say that something grows, or that too much is held.
+var alarming = []Code{
+	HeapLeak, GoroutineLeak, GoroutineStacks, ThreadGrowth, OffHeap, Tmpfs, OtherProcess, KernelMemory, SocketBuffers,
+	Fragmentation, HeapNotReturned, GCThrash,
+}
+
 func TestDailyCyclesAreNoLeak(t *testing.T) {
 	life := 7 * 24 * time.Hour
 	if testing.Short() {
@@ -165,7 +171,7 @@ func TestDailyCyclesAreNoLeak(t *testing.T) {
 					random: rand.New(rand.NewPCG(seed, 2)), load: day(tt.depth, tt.weekend), base: 60 * mebi, perLoad: 80 * mebi,
 					lag: tt.lag, noise: tt.noise,
 				}
-				if at, f := s.runFor(life, HeapLeak, GoroutineLeak, OffHeap); f != nil {
+				if at, f := s.runFor(life, alarming...); f != nil {
 					t.Errorf("seed %d: after %v: %s: %s", seed, at, f.Code, f.Summary)
 				}
 			}

@@ -29,7 +29,7 @@ const maxMoves = 256
 // a Path nothing was left behind.
 //
 // An urgent capture leaves symbols, fsync and retention to [Store.Finish], and
-// waits for nobody else's either.
+// does not wait for anybody else's fsync either.
 //
 // Errors wrap the system's (syscall.ENOSPC, EIO and others), ctx's, ErrStage
 // and ErrClosed.

@@ -60,7 +60,8 @@
 //  5. the largest set of this run
 //  6. the newest set of this run
 //
-// The set just written is never removed, even if it alone exceeds MaxBytes.
+// The set just written is never removed, even if it alone exceeds MaxBytes. A
+// baseline is neither newest, largest nor just written: it pushes out no dump.
 // The newest set of another run is not counted against Keep for ten seconds
 // after it was written, since its process may still be adding to it; it is
 // removed in that time only for bytes, before the last two of the above.

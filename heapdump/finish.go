@@ -80,17 +80,13 @@ func (s *Store) begin(files []waiting) pending {
 func (s *Store) makeLast(ctx context.Context, left pending, room bool) error {
 	defer s.unfinished.Done()
 	err := s.settle(ctx, &left.dir, left.files, room)
-	left.done()
-	if again := take(ctx, s.busy); again != nil {
-		if errors.Is(err, again) {
-			return err
-		}
-		return errors.Join(err, again)
-	}
+	// The bounds hold whether or not anybody waits any more.
+	s.busy <- struct{}{}
 	defer s.release()
 	if len(left.files) > 0 {
 		err = errors.Join(err, s.prune())
 	}
+	left.done()
 	if s.armed != nil && room {
 		err = errors.Join(err, s.makeReady())
 	}

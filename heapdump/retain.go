@@ -37,13 +37,19 @@ const (
 // classify tells how much each set is worth keeping. sets are in order of time.
 func classify(sets []set, run string, fresh []setName) []int {
 	class := make([]int, len(sets))
+	// A baseline is not what a run has to tell: it is neither its newest set nor
+	// its largest, and where there is no room for it it goes itself.
 	newest := map[string]int{}
 	largest := map[string]int{}
+	last := map[string]int{} // baselines too
 	first := -1
 	for i, s := range sets {
-		newest[s.run] = i
-		if j, ok := largest[s.run]; !ok || s.heap > sets[j].heap || s.heap == sets[j].heap && s.bytes >= sets[j].bytes {
-			largest[s.run] = i
+		last[s.run] = i
+		if !s.baseline {
+			newest[s.run] = i
+			if j, ok := largest[s.run]; !ok || s.heap > sets[j].heap || s.heap == sets[j].heap && s.bytes >= sets[j].bytes {
+				largest[s.run] = i
+			}
 		}
 		switch {
 		case s.baseline && s.run == run:
@@ -64,14 +70,16 @@ func classify(sets []set, run string, fresh []setName) []int {
 	}
 	if first >= 0 {
 		class[first] = firstOwn
+	}
+	if i, ok := newest[run]; ok {
 		class[largest[run]] = largestOwn
-		class[newest[run]] = newestOwn
+		class[i] = newestOwn
 	}
 	for i, s := range sets {
 		switch {
-		case s.writing && newest[s.run] == i:
+		case s.writing && last[s.run] == i:
 			class[i] = writing
-		case slices.Contains(fresh, s.name):
+		case slices.Contains(fresh, s.name) && !s.baseline:
 			class[i] = justWritten
 		}
 	}

@@ -83,6 +83,31 @@ func TestRetain(t *testing.T) {
 	}
 }
 
+// A baseline pushes out no dump of its own run, neither as the newest nor as
+// the largest set.
+func TestRetainBaseline(t *testing.T) {
+	for name, c := range map[string]struct {
+		sets     string
+		baseline int
+		keep     int
+		remove   string
+	}{
+		"newest":                     {"c:9 c:1 c:1", 2, 2, "2"},
+		"largest and newest":         {"c:5 c:1 c:9", 2, 2, "2"},
+		"first":                      {"c:9 c:1 c:2 c:1", 0, 2, "10"},
+		"alone":                      {"c:9", 0, 1, ""},
+		"of another run":             {"a:9 a:1 a:1 c:1", 2, 3, "0"},
+		"of another run, all it has": {"a:1 c:1 c:2", 0, 2, "0"},
+	} {
+		sets := history(c.sets)
+		sets[c.baseline].baseline = true
+		last := sets[len(sets)-1].name
+		if got := places(retain(sets, "c", []setName{last}, c.keep, 1<<40)); got != c.remove {
+			t.Errorf("%s: removes %q, want %q", name, got, c.remove)
+		}
+	}
+}
+
 // Another process with a clock ahead has newer sets: ours stays all the same.
 func TestRetainSparesTheSetJustWritten(t *testing.T) {
 	sets := history("c:1 a:5 a:6 a:7")

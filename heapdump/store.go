@@ -183,7 +183,8 @@ func (s *Store) follow() error {
 	if err := s.openDirectory(); err != nil {
 		return err
 	}
-	// Nothing was being written there; what closing it says helps nobody.
+	// Nobody finds what may still be made to last there; what closing it says
+	// helps nobody.
 	if s.armed != nil {
 		_ = s.armed.release()
 	}
@@ -218,6 +219,7 @@ func (s *Store) Close() error {
 	s.busy <- struct{}{}
 	if s.closed {
 		s.release()
+		s.unfinished.Wait()
 		return nil
 	}
 	s.closed = true
@@ -228,6 +230,9 @@ func (s *Store) Close() error {
 	s.unfinished.Wait()
 	s.busy <- struct{}{}
 	defer s.release()
+	if s.last != (setName{}) {
+		err = errors.Join(err, s.prune()) // Until now some were being made to last.
+	}
 	err = errors.Join(err, s.disarm(), s.dir.close())
 	if err != nil {
 		return fmt.Errorf("heapdump: close %s: %w", s.path, err)

@@ -1,8 +1,6 @@
 package memguard
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"os"
 
@@ -60,41 +58,6 @@ func (g *Guard) orStopped(err error) error {
 		err = fmt.Errorf("%w: %w", ErrStopped, err)
 	}
 	return err
-}
-
-// take writes both stages of a dump that was asked for, and returns the last.
-// Urgent ones are made to last in the background, others by the end of it.
-func (d *dumper) take(ctx context.Context, reason string, urgent bool) (heapdump.Dump, error) {
-	if d == nil {
-		return heapdump.Dump{}, ErrNoDumpDir
-	}
-	if urgent {
-		defer poke(d.written)
-	}
-	g := d.guard
-	c := crossing{sample: g.published.load(), limit: *g.limit.Load()}
-	c.basis = g.basis().of(&c.sample).Or(0)
-	var last heapdump.Dump
-	var errs []error
-	at := g.settings.now()
-	for i := range crossingStages {
-		now := g.published.load()
-		if err := d.afford(&now, stages[i]); err != nil {
-			errs = append(errs, fmt.Errorf("dump: %w", err))
-			continue
-		}
-		got, err := d.capture(ctx, heapdump.Request{
-			Time: at, Stage: stages[i], Urgent: urgent, Reason: reason, Context: d.context(c).withMappings(stages[i]),
-			Goroutines: i == 0, Top: i * topSites, Describe: d.omits,
-		})
-		if err != nil {
-			errs = append(errs, fmt.Errorf("dump: %w", err))
-		}
-		if got.Path != "" {
-			last = got
-		}
-	}
-	return last, errors.Join(errs...)
 }
 
 // omits says in the manifest of a dump asked for why no fresh one follows, and

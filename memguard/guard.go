@@ -3,6 +3,7 @@ package memguard
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -146,17 +147,42 @@ func wait(ctx context.Context, done <-chan struct{}) bool {
 // Dump takes a heap profile now, both as the heap is and after a garbage
 // collection, whatever thresholds say, and returns the latter. What does not
 // fit into the memory that is left below the limit is not taken: ErrHeadroom.
-// It waits for a dump that is running, and for the disk; ctx bounds the waiting
-// between steps, not a step. A dump with a path is complete, also beside an error.
+// It waits for a dump that is running; ctx bounds the waiting between steps,
+// not a step. A dump with a path is complete, also beside an error.
 func (g *Guard) Dump(ctx context.Context, reason string) (heapdump.Dump, error) {
 	if g == nil || g.sampler == nil || !g.enter() {
 		return heapdump.Dump{}, ErrStopped
 	}
 	defer g.wg.Done()
+	if g.dumper == nil {
+		return heapdump.Dump{}, ErrNoDumpDir
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(g.ctx, cancel)()
-	return g.dumper.take(ctx, reason, false)
+	c := crossing{sample: g.published.load(), limit: *g.limit.Load()}
+	c.basis = g.basis().of(&c.sample).Or(0)
+	var last heapdump.Dump
+	var errs []error
+	at := g.settings.now()
+	for i := range crossingStages {
+		now := g.published.load()
+		if err := g.dumper.afford(&now, stages[i]); err != nil {
+			errs = append(errs, fmt.Errorf("dump: %w", err))
+			continue
+		}
+		got, err := g.dumper.capture(ctx, heapdump.Request{
+			Time: at, Stage: stages[i], Reason: reason, Context: g.dumper.context(c).withMappings(stages[i]), Goroutines: i == 0,
+			Top: i * topSites, Describe: g.dumper.omits,
+		})
+		if err != nil {
+			errs = append(errs, fmt.Errorf("dump: %w", err))
+		}
+		if got.Path != "" {
+			last = got
+		}
+	}
+	return last, errors.Join(errs...)
 }
 
 // enter makes Stop wait for the caller; false after Stop.

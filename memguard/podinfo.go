@@ -98,7 +98,7 @@ func (f *podInfoFollower) ask() {
 	g.flight.setState()
 	g.wg.Go(func() {
 		defer f.dumping.Store(false)
-		d, err := g.dumper.take(g.ctx, fmt.Sprintf("annotation %s=%s", podinfo.DumpAnnotation, token), true)
+		d, err := g.Dump(g.ctx, fmt.Sprintf("annotation %s=%s", podinfo.DumpAnnotation, token))
 		if g.ctx.Err() == nil {
 			g.tellAsked(token, d, err)
 		}

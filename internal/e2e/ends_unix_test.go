@@ -43,7 +43,7 @@ func TestKernelEndsAreToldApart(t *testing.T) {
 		{"out of memory", args("leak -rate 200MiB"), nil, postmortem.OOMSuspected, "out of memory"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			for range *rounds {
+			repeat(t, c.name, *rounds, func(t *testing.T) {
 				limit := int64(1 << 30) // Far from what any of them takes.
 				if c.kind == postmortem.OOMSuspected {
 					limit = 128 * mebi
@@ -54,7 +54,7 @@ func TestKernelEndsAreToldApart(t *testing.T) {
 				}
 				v.wait("its end")
 				told(t, v.restart(), c.kind, c.says)
-			}
+			})
 		})
 	}
 }
@@ -77,30 +77,32 @@ func TestKernelExitCodeTellsTheSameApart(t *testing.T) {
 		{"os.Exit", args("die -how exit -after 100ms"), false, postmortem.Unknown, "the exit code 3 is not that of SIGKILL: the program ended itself"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			v := startVictim(t, kerneltest.NewGroup(t, 1<<30), nil, c.args...)
-			until(t, "the first samples", func() bool { return strings.Contains(v.stdout.String(), "ready") })
-			if c.kill {
-				if err := v.cmd.Process.Kill(); err != nil {
+			repeat(t, c.name+", by its exit code", *rounds, func(t *testing.T) {
+				v := startVictim(t, kerneltest.NewGroup(t, 1<<30), nil, c.args...)
+				until(t, "the first samples", func() bool { return strings.Contains(v.stdout.String(), "ready") })
+				if c.kill {
+					if err := v.cmd.Process.Kill(); err != nil {
+						t.Fatal(err)
+					}
+				}
+				v.wait("its end")
+				code := v.cmd.ProcessState.ExitCode()
+				if v.killedBySIGKILL() {
+					code = 137 // As a container runtime says it.
+				}
+				before := v.restart()
+				told(t, before, postmortem.Unknown, sameTraces)
+				f, err := os.Open(before.Box)
+				if err != nil {
 					t.Fatal(err)
 				}
-			}
-			v.wait("its end")
-			code := v.cmd.ProcessState.ExitCode()
-			if v.killedBySIGKILL() {
-				code = 137 // As a container runtime says it.
-			}
-			before := v.restart()
-			told(t, before, postmortem.Unknown, sameTraces)
-			f, err := os.Open(before.Box)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer f.Close()
-			story, err := blackbox.Read(f)
-			if err != nil {
-				t.Fatal(err)
-			}
-			told(t, postmortem.Judge(&story, postmortem.Facts{ExitCode: &code}), c.kind, c.says)
+				defer f.Close()
+				story, err := blackbox.Read(f)
+				if err != nil {
+					t.Fatal(err)
+				}
+				told(t, postmortem.Judge(&story, postmortem.Facts{ExitCode: &code}), c.kind, c.says)
+			})
 		})
 	}
 }
@@ -129,16 +131,17 @@ func TestKernelRebootIsToldApart(t *testing.T) {
 		t.Fatal(err)
 	}
 	other := `mount --bind "$0" /proc/sys/kernel/random/boot_id && exec "$@"`
-	for range *rounds {
-		for _, c := range []struct {
-			before, now string // NODE_NAME
-			kind        postmortem.Kind
-			says        string
-		}{
-			{"a", "a", postmortem.Killed, "started again: its boot id"},
-			{"a", "b", postmortem.Unknown, "it ran on another machine, a"},
-			{"", "", postmortem.Unknown, "or this one was started again"},
-		} {
+	for _, c := range []struct {
+		name        string
+		before, now string // NODE_NAME
+		kind        postmortem.Kind
+		says        string
+	}{
+		{"reboot", "a", "a", postmortem.Killed, "started again: its boot id"},
+		{"another node", "a", "b", postmortem.Unknown, "it ran on another machine, a"},
+		{"reboot or another node", "", "", postmortem.Unknown, "or this one was started again"},
+	} {
+		repeat(t, c.name, *rounds, func(t *testing.T) {
 			v := startVictim(t, kerneltest.NewGroup(t, 128*mebi), []string{"NODE_NAME=" + c.before}, args("idle")...)
 			until(t, "the first samples", func() bool { return strings.Contains(v.stdout.String(), "ready") })
 			if err := v.cmd.Process.Kill(); err != nil {
@@ -146,14 +149,14 @@ func TestKernelRebootIsToldApart(t *testing.T) {
 			}
 			v.wait("its end")
 			told(t, v.restart("env", "NODE_NAME="+c.now, unshare, "--mount", "sh", "-c", other, boot), c.kind, c.says)
-		}
+		})
 	}
 }
 
 // TestKernelInvisibleOOMKill kills a child by the limit while its parent, which
 // memguard watches, lives on.
 func TestKernelInvisibleOOMKill(t *testing.T) {
-	for range *rounds {
+	repeat(t, "another process killed by the limit", *rounds, func(t *testing.T) {
 		g := kerneltest.NewGroup(t, 128*mebi)
 		v := startVictim(t, g, []string{"MEMGUARD_GOMEMLIMIT=off"}, args("spawn -rate 200MiB -wait")...)
 		until(t, "the end of the child", func() bool { return strings.Contains(v.stdout.String(), "child ended") })
@@ -166,7 +169,7 @@ func TestKernelInvisibleOOMKill(t *testing.T) {
 		if len(e.OOMKills) != 1 || e.OOMKills[0].Count != 1 {
 			t.Errorf("kills of others: %+v", e.OOMKills)
 		}
-	}
+	})
 }
 
 // TestKernelSpikeIsReported has another process of the group fill it to 95 %
@@ -174,7 +177,7 @@ func TestKernelInvisibleOOMKill(t *testing.T) {
 // quota. No sample sees it.
 func TestKernelSpikeIsReported(t *testing.T) {
 	const limit = 128 * mebi
-	for range *rounds {
+	repeat(t, "spike of 60 ms to 95 % between two samples", *rounds, func(t *testing.T) {
 		g := kerneltest.NewGroup(t, limit)
 		v := startVictim(t, g, nil, "idle")
 		until(t, "a complete sample after the first", func() bool { return len(v.stdout.String()) > 0 })
@@ -192,7 +195,7 @@ func TestKernelSpikeIsReported(t *testing.T) {
 		if len(e.Crossings) > 0 {
 			t.Errorf("a sample saw it: %+v", e.Crossings)
 		}
-	}
+	})
 }
 
 // pause stops the victim or has it go on.

@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"encoding/json"
-	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -28,8 +27,6 @@ const mebi = 1 << 20
 // default leaves 200 samples, and so an error of 7 % in one run, which is too
 // much to hold a single run against 80 %.
 const finer = "GODEBUG=memprofilerate=131072"
-
-var rounds = flag.Int("rounds", 1, "how often to repeat what is told of ends")
 
 // patience is how long a test waits for a kernel, a slow emulated one included.
 const patience = 90 * time.Second

@@ -35,10 +35,8 @@ gauntlet: ## what memguard says of programs with one thing wrong, into docs/gaun
 catch: ## the duel with other watchers, into docs/catch.md; as root, up to 90 minutes
 	go -C internal/bench/catch run . duel -runs 20 -opponent-runs 3 -budget 90m -out $(CURDIR)/docs/catch.md
 
-ends: ## what the next start says of programs ended in every way, and of 100 kills on each rig; as root, about an hour
-	go test ./internal/e2e -count=1 -v -timeout 30m -run 'BlackBoxTells|Ends|Reboot|Invisible|Spike' -rounds 20
-	go test ./internal/e2e -count=1 -v -timeout 30m -run RestartLoop -rounds 34
-	go test ./internal/e2e -count=1 -v -timeout 65m -run '^TestOnCgroupV2$$' -inside RestartLoop -rounds 34
+ends: ## what the next start says of programs ended in every way, and of 100 kills on each rig, into docs/ends.md; as root, about half an hour
+	.ci/ends docs/ends.md
 
 cross: ## build and vet for the other systems
 	.ci/cross

@@ -119,7 +119,7 @@ func TestKernelBlackBoxTellsAnOOMKill(t *testing.T) {
 			slices.Sort(gaps)
 			slices.Sort(grew)
 			median, nearlyAll := gaps[n/2], grew[n*9/10]
-			t.Logf("last sample before the last object of %d runs: median %v, most %v; in growth median %v, most %v", n, median, gaps[n-1], grew[n/2], grew[n-1])
+			t.Logf("last sample before the last object of %d runs, %s: median %v, most %v; in growth at its rate median %v, most %v", n, c.name, median, gaps[n-1], grew[n/2], grew[n-1])
 			if many := 20; n >= many && (median > c.fresh || nearlyAll > c.fresh) {
 				t.Errorf("the last sample is %v old in half of the runs, and in growth %v in a tenth; want %v", median, nearlyAll, c.fresh)
 			}

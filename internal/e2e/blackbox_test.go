@@ -119,13 +119,16 @@ func TestKernelBlackBoxTellsAnOOMKill(t *testing.T) {
 			slices.Sort(gaps)
 			slices.Sort(grew)
 			median, nearlyAll := gaps[n/2], grew[n*9/10]
-			t.Logf("last sample before the last object of %d runs, %s: median %v, most %v; in growth at its rate median %v, most %v", n, c.name, median, gaps[n-1], grew[n/2], grew[n-1])
+			t.Logf("freshness: | %s | cgroup %s | %d | %.1f | %.1f | %.1f | %.1f |", c.name, version(t), n,
+				milliseconds(median), milliseconds(gaps[n-1]), milliseconds(grew[n/2]), milliseconds(grew[n-1]))
 			if many := 20; n >= many && (median > c.fresh || nearlyAll > c.fresh) {
 				t.Errorf("the last sample is %v old in half of the runs, and in growth %v in a tenth; want %v", median, nearlyAll, c.fresh)
 			}
 		})
 	}
 }
+
+func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
 // oomKill is one such kill. It gives the time from the last sample to the last
 // object, where there is a beat, and the bytes from there to the limit.

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"testing"
 
+	"github.com/memguard-dev/go-memguard/cgroupstat"
 	"github.com/memguard-dev/go-memguard/internal/memcg"
 )
 
@@ -26,9 +27,14 @@ func repeat(t *testing.T, what string, n int, once func(*testing.T)) {
 // tabulate logs a line of that table; rig is a process or a container.
 func tabulate(t *testing.T, what, rig string, right, n int) {
 	t.Helper()
+	t.Logf("ends: | %s | cgroup %s, %s | %d of %d |", what, version(t), rig, right, n)
+}
+
+func version(t *testing.T) cgroupstat.Version {
+	t.Helper()
 	h, err := memcg.Root()
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("ends: | %s | cgroup %s, %s | %d of %d |", what, h.Version, rig, right, n)
+	return h.Version
 }

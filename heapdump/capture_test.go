@@ -289,7 +289,9 @@ func TestConcurrentCaptures(t *testing.T) {
 		wg.Go(func() {
 			s := stores[i%len(stores)]
 			d, err := s.Capture(t.Context(), Request{Time: noon.Add(time.Duration(i%4) * time.Millisecond), Reason: fmt.Sprint(i), Goroutines: i%3 == 0})
-			if err != nil || d.Path == "" {
+			// One may remove a set of this run that the other has not finished, and
+			// take its name: a file beside the profile is lacking then, and told.
+			if d.Path == "" || err != nil && !errors.Is(err, fs.ErrExist) {
 				t.Errorf("%+v, %v", d, err)
 			}
 			if _, err := s.List(); err != nil {

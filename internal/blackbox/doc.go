@@ -8,6 +8,9 @@
 // page cache (pwrite(2)), which SIGKILL does not take back. The file is locked
 // (flock(2)) while its process lives.
 //
+// Beside the ring it has what changes slowly: what is in force ([State]), and who
+// and what was last seen around the process ([Surroundings]).
+//
 // The file is mapped as well, but only to keep its pages in memory (mlock(2)):
 // it is never stored to through the mapping. A store to a page that the kernel
 // has begun to write back waits for the file system, and a goroutine that

@@ -13,8 +13,6 @@ import (
 )
 
 const (
-	// boxHead is the part of a black box that says whose it is.
-	boxHead = 4096
 	maxExit = 8 << 20
 	// revisionLength is how much of a revision names a build.
 	revisionLength = 12
@@ -137,7 +135,7 @@ func readExit(r io.Reader) (origin, error) {
 }
 
 func readBox(r io.Reader) (origin, error) {
-	story, err := blackbox.Read(io.LimitReader(r, boxHead))
+	story, err := blackbox.Read(io.LimitReader(r, blackbox.HeadBytes))
 	if errors.Is(err, blackbox.ErrFormat) || errors.Is(err, blackbox.ErrVersion) {
 		return origin{}, errors.Join(errGarbage, err)
 	}

@@ -37,7 +37,7 @@ type Box struct {
 	// The rest belongs to Run, before it to Open and after it to Close.
 	ring             *ring
 	record           Record // the one that goes into the ring
-	head             [headBytes]byte
+	head             [HeadBytes]byte
 	generation       uint64
 	aroundGeneration uint64
 	inHead           *Surroundings
@@ -60,7 +60,7 @@ type target interface {
 func New(o Options) *Box {
 	b := &Box{
 		opt: o, queue: newQueue(), changed: make(chan struct{}, 1),
-		ring: newRing((o.Bytes - headBytes) / recordBytes), create: createFile,
+		ring: newRing((o.Bytes - HeadBytes) / recordBytes), create: createFile,
 	}
 	b.state.Store(&State{})
 	b.opt.Header.encode(page(b.head[:headerBytes]))
@@ -180,7 +180,7 @@ func (b *Box) drain() {
 	}
 	for i := range b.lacking {
 		if l := b.lacking[i]; l.some() {
-			b.tell(b.write(b.ring.image[l.low*recordBytes:l.high*recordBytes], int64(headBytes+l.low*recordBytes)))
+			b.tell(b.write(b.ring.image[l.low*recordBytes:l.high*recordBytes], int64(HeadBytes+l.low*recordBytes)))
 		}
 	}
 	b.clear()
@@ -246,7 +246,7 @@ func (b *Box) writeAll() error {
 	if _, err := b.target.WriteAt(b.head[:], 0); err != nil {
 		return err
 	}
-	if _, err := b.target.WriteAt(b.ring.image, headBytes); err != nil {
+	if _, err := b.target.WriteAt(b.ring.image, HeadBytes); err != nil {
 		return err
 	}
 	b.stale = false

@@ -146,7 +146,7 @@ func TestReadRefuses(t *testing.T) {
 	}{
 		"empty":            {nil, ErrFormat, "only 0 bytes"},
 		"one byte":         {[]byte{1}, ErrFormat, "only 1 bytes"},
-		"less than a head": {text[:headBytes-1], ErrFormat, "only 8191"},
+		"less than a head": {text[:HeadBytes-1], ErrFormat, "only 8191"},
 		"too large":        {make([]byte, MaxBytes+1), ErrFormat, "more than"},
 		"zeros":            {make([]byte, MinBytes), ErrFormat, "header"},
 		"text":             {bytes.Repeat([]byte("memguard "), 10000), ErrFormat, "header"},
@@ -175,7 +175,7 @@ func TestStates(t *testing.T) {
 	if s, err := parse(text); err != nil || !s.Stopped.IsZero() || s.Torn != 0 {
 		t.Errorf("%+v, %v: want the state before", s.State, err)
 	}
-	clear(text[headerBytes:headBytes])
+	clear(text[headerBytes:HeadBytes])
 	if s, err := parse(text); err != nil || s.Torn != 1 {
 		t.Errorf("%d torn, %v", s.Torn, err)
 	}
@@ -187,9 +187,9 @@ func itoa(n uint64) string { return cgroupstat.Of(n).String() }
 
 func FuzzStory(f *testing.F) {
 	box := realBox(f, 20)
-	f.Add(box[:headBytes+20*recordBytes])
+	f.Add(box[:HeadBytes+20*recordBytes])
 	f.Add(box[:headerBytes])
-	f.Add(bytes.Repeat([]byte{0}, headBytes))
+	f.Add(bytes.Repeat([]byte{0}, HeadBytes))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		s, err := parse(text)
 		if err != nil {

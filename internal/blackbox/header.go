@@ -21,7 +21,9 @@ const (
 	stateBytes  = 1024
 	aroundAt    = headerBytes + 2*stateBytes
 	aroundBytes = 2048
-	headBytes   = aroundAt + 2*aroundBytes
+	// HeadBytes is what comes before the records: so much of a box is a story
+	// without samples.
+	HeadBytes = aroundAt + 2*aroundBytes
 	// maxText bounds each text in header and state.
 	maxText = 200
 )

@@ -34,7 +34,7 @@ func recorded(slots int, life func(add func(at time.Duration, usage uint64))) []
 // Two hours, the last of them with a spike of a single sample, then a minute
 // near the limit at 5 ms.
 func TestLastSecondsInFullLastHourInOutline(t *testing.T) {
-	const slots = (DefaultBytes - headBytes) / recordBytes
+	const slots = (DefaultBytes - HeadBytes) / recordBytes
 	const quiet, near = 2 * time.Hour, time.Minute
 	spike := quiet - 40*time.Minute
 	last := uint64(0)
@@ -87,7 +87,7 @@ func TestLastSecondsInFullLastHourInOutline(t *testing.T) {
 
 func TestRingOfAnySize(t *testing.T) {
 	for _, bytes := range []int{MinBytes, DefaultBytes, MaxBytes} {
-		slots := (bytes - headBytes) / recordBytes
+		slots := (bytes - HeadBytes) / recordBytes
 		all := recorded(slots, func(add func(time.Duration, uint64)) {
 			for i := range 3 * slots {
 				add(time.Duration(i)*10*time.Millisecond, uint64(i))
@@ -102,7 +102,7 @@ func TestRingOfAnySize(t *testing.T) {
 // The clock may be set while the process runs: nothing of the end is lost.
 func TestClockThatJumps(t *testing.T) {
 	const n = 500
-	all := recorded((DefaultBytes-headBytes)/recordBytes, func(add func(time.Duration, uint64)) {
+	all := recorded((DefaultBytes-HeadBytes)/recordBytes, func(add func(time.Duration, uint64)) {
 		for i := range n {
 			at := time.Duration(i) * 5 * time.Millisecond
 			switch {
@@ -120,7 +120,7 @@ func TestClockThatJumps(t *testing.T) {
 }
 
 func TestEventsHaveTheirOwnPlace(t *testing.T) {
-	r := newRing((MinBytes - headBytes) / recordBytes)
+	r := newRing((MinBytes - HeadBytes) / recordBytes)
 	var event Record
 	event.setEvent(1, time.Now(), OOMKill, 1, 1)
 	r.add(&event, func(slot int) {

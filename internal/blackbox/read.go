@@ -41,7 +41,7 @@ func parse(text []byte) (Story, error) {
 	switch {
 	case len(text) > MaxBytes:
 		return Story{}, fmt.Errorf("%w: more than %d bytes", ErrFormat, MaxBytes)
-	case len(text) < headBytes:
+	case len(text) < HeadBytes:
 		return Story{}, fmt.Errorf("%w: only %d bytes", ErrFormat, len(text))
 	}
 	h, err := parseHeader(page(text[:headerBytes]))
@@ -55,9 +55,9 @@ func parse(text []byte) (Story, error) {
 	} else {
 		s.Torn++
 	}
-	s.Around = parseAround(page(text[aroundAt:aroundAt+aroundBytes]), page(text[aroundAt+aroundBytes:headBytes]))
+	s.Around = parseAround(page(text[aroundAt:aroundAt+aroundBytes]), page(text[aroundAt+aroundBytes:HeadBytes]))
 	var zero Record
-	for at := headBytes; at+recordBytes <= len(text); at += recordBytes {
+	for at := HeadBytes; at+recordBytes <= len(text); at += recordBytes {
 		rec := Record(text[at : at+recordBytes])
 		switch k := rec.Kind(); {
 		case rec == zero:

@@ -230,7 +230,7 @@ func TestPlantedFiles(t *testing.T) {
 	elsewhere := filepath.Join(t.TempDir(), "elsewhere")
 	err := errors.Join(
 		os.WriteFile(garbage, []byte("garbage"), 0o600),
-		os.WriteFile(tooShort, whole[:headBytes-1], 0o600),
+		os.WriteFile(tooShort, whole[:HeadBytes-1], 0o600),
 		os.WriteFile(tooLong, whole, 0o600), os.Truncate(tooLong, MaxBytes+1),
 		os.WriteFile(elsewhere, realBox(t, 1), 0o600),
 		os.Symlink(elsewhere, plant(boxSuffix)),

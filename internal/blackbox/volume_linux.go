@@ -128,7 +128,7 @@ func (v volume) take(run string, accept func(*Header) bool) (_ *Dead, err error)
 	if err != nil {
 		return nil, err
 	}
-	if n := info.Size(); n < headBytes || n > MaxBytes {
+	if n := info.Size(); n < HeadBytes || n > MaxBytes {
 		damaged = fmt.Errorf("%w: %d bytes", ErrFormat, n)
 	} else if _, err := f.ReadAt(head[:], 0); err != nil {
 		return nil, err

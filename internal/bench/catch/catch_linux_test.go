@@ -30,13 +30,21 @@ func quickCell(t *testing.T, watcher string) *cell {
 }
 
 func TestMemguardCatchesAndNames(t *testing.T) {
-	r, err := quickCell(t, "memguard").run(t.Context())
-	if err != nil {
-		t.Fatal(err)
+	// About one in forty is not named (docs/catch.md): not twice in a row.
+	for range 2 {
+		r, err := quickCell(t, "memguard").run(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !r.Killed || r.Files == 0 || r.Torn != 0 {
+			t.Fatalf("want a kill that leaves a dump, got %+v", r)
+		}
+		if r.Named {
+			return
+		}
+		t.Logf("not named: %+v", r)
 	}
-	if !r.Killed || r.Files == 0 || r.Torn != 0 || !r.Named {
-		t.Errorf("want a kill that leaves the culprit's name, got %+v", r)
-	}
+	t.Error("want a kill that leaves the culprit's name")
 }
 
 func TestHeldRampEnds(t *testing.T) {

@@ -50,7 +50,7 @@ func (s *Store) Capture(ctx context.Context, req Request) (Dump, error) {
 		return Dump{}, fmt.Errorf("heapdump: capture: %w", err)
 	}
 	dump, left, err := s.capture(ctx, req)
-	if left.done != nil {
+	if len(left.files) > 0 {
 		err = errors.Join(err, s.makeLast(ctx, left, false))
 	}
 	if err != nil {

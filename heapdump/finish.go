@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 )
 
 // maxWaiting bounds how many files wait for Finish; each holds a descriptor.
@@ -66,13 +65,19 @@ func (s *Store) Finish(ctx context.Context, room bool) error {
 type pending struct {
 	dir   directory // a capture may follow the path to another meanwhile
 	files []waiting
-	done  func()
 }
 
-// begin hands them to makeLast; Close waits for it.
+// newest is the set that must not be removed meanwhile.
+func (p *pending) newest() setName { return p.files[len(p.files)-1].set }
+
+// begin hands files to makeLast; Close waits for it.
 func (s *Store) begin(files []waiting) pending {
 	s.unfinished.Add(1)
-	return pending{s.dir, files, s.settling.add(files)}
+	left := pending{s.dir, files}
+	if len(files) > 0 {
+		s.settling = append(s.settling, left.newest())
+	}
+	return left
 }
 
 // makeLast does what could wait. For the slow part it takes no turn: a disk must
@@ -85,41 +90,13 @@ func (s *Store) makeLast(ctx context.Context, left pending, room bool) error {
 	defer s.release()
 	if len(left.files) > 0 {
 		err = errors.Join(err, s.prune())
+		i := slices.Index(s.settling, left.newest())
+		s.settling = slices.Delete(s.settling, i, i+1)
 	}
-	left.done()
 	if s.armed != nil && room {
 		err = errors.Join(err, s.makeReady())
 	}
 	return err
-}
-
-// settling knows the newest sets of those that are being made to last.
-type settling struct {
-	mu   sync.Mutex
-	sets []setName
-}
-
-// add keeps the last of the files' sets from being removed until done is called.
-func (s *settling) add(files []waiting) (done func()) {
-	if len(files) == 0 {
-		return func() {}
-	}
-	last := files[len(files)-1].set
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.sets = append(s.sets, last)
-	return func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		i := slices.Index(s.sets, last)
-		s.sets = slices.Delete(s.sets, i, i+1)
-	}
-}
-
-func (s *settling) list() []setName {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return slices.Clone(s.sets)
 }
 
 // trim gives back the space that was set aside and not used.

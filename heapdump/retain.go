@@ -126,7 +126,7 @@ func retain(sets []set, run string, fresh []setName, keep int, maxBytes int64) [
 func (s *Store) prune() error {
 	files, err := s.dir.scan()
 	errs := []error{err}
-	fresh := append(s.settling.list(), s.last)
+	fresh := append(slices.Clone(s.settling), s.last)
 	for _, w := range s.waiting {
 		fresh = append(fresh, w.set)
 	}

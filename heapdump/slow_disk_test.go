@@ -47,8 +47,10 @@ func TestSlowDisk(t *testing.T) {
 	}
 	closed := make(chan error, 1)
 	go func() { closed <- s.Close() }()
-	for s.Arm(t.Context()) == nil {
-		time.Sleep(time.Millisecond) // Until Close has begun.
+	for deadline := time.Now().Add(time.Minute); s.Arm(t.Context()) == nil; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("Close has not begun")
+		}
 	}
 	select {
 	case err := <-closed:

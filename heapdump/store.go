@@ -51,7 +51,6 @@ type Store struct {
 	// opening lets those look at dir who do not wait for their turn.
 	opening sync.Mutex
 
-	settling   settling
 	unfinished sync.WaitGroup // whoever makes files last; none begins once closed
 
 	lasting chan struct{} // holds one token: of captures that make last what they write
@@ -63,6 +62,8 @@ type Store struct {
 	armed   *armed
 	waiting []waiting
 	last    setName // the one written last
+	// settling are the newest sets of those that are being made to last.
+	settling []setName
 	// baseline is of this process, and in that file.
 	baseline     *heapprofile.Baseline
 	baselineFile string

@@ -125,11 +125,7 @@ func (d *doctor) take(o *observed) {
 	if d.survey == nil || now-d.surveyed >= surveyEvery {
 		d.surveyed = now
 		next := &survey.Survey{}
-		var location *cgroupstat.Location
-		if o.sample.Scope == sample.Cgroup {
-			location = d.guard.location.Load()
-		}
-		d.surveyErr = survey.Take(location, o.level, next)
+		d.surveyErr = survey.Take(d.location(&o.sample), o.level, next)
 		d.survey = next
 		d.guard.flight.setAround(blackbox.Surroundings{Version: d.version(&o.sample), High: o.high, Survey: *next})
 	}
@@ -167,13 +163,20 @@ func (d *doctor) take(o *observed) {
 	d.tell(next.Findings)
 }
 
-// version is that of the cgroup whose usage a sample is; 0: none.
-func (d *doctor) version(s *sample.Sample) cgroupstat.Version {
-	l := d.guard.location.Load()
-	if s.Scope != sample.Cgroup || l == nil {
-		return 0
+// location is that of the cgroup whose usage a sample is; nil: none.
+func (d *doctor) location(s *sample.Sample) *cgroupstat.Location {
+	if s.Scope != sample.Cgroup {
+		return nil
 	}
-	return l.Version
+	return d.guard.location.Load()
+}
+
+// version is that of the same cgroup; 0: none.
+func (d *doctor) version(s *sample.Sample) cgroupstat.Version {
+	if l := d.location(s); l != nil {
+		return l.Version
+	}
+	return 0
 }
 
 // lowered tells whether the limit has been lowered below what is held.

@@ -28,18 +28,18 @@ func (s *Surroundings) encode(p page, generation uint64) {
 	v := &s.Survey
 	lines := [][2]string{
 		{"version", strconv.Itoa(int(s.Version))},
-		{"high", formatValue(s.High)},
+		{"high", s.High.String()},
 		{"surveyed", formatTime(v.Time)},
 		{"processes", strconv.Itoa(v.NumProcesses)},
 		{"truncated", strconv.FormatBool(v.Truncated)},
 		{"other_anon", strconv.FormatUint(v.OtherAnon, 10)},
 		{"other_rss", strconv.FormatUint(v.OtherRSS, 10)},
 		{"bpf", strconv.FormatUint(v.BPFBytes, 10)},
-		{"tcp_queued", formatValue(v.TCPQueued)},
+		{"tcp_queued", v.TCPQueued.String()},
 	}
 	for i, o := range v.Processes[:min(len(v.Processes), keptProcesses)] {
 		lines = append(lines, [2]string{"process " + strconv.Itoa(i), strings.Join([]string{
-			strconv.Itoa(o.PID), formatValue(o.RSS), formatValue(o.RSSAnon), formatValue(o.RSSShmem), formatValue(o.OOMScore),
+			strconv.Itoa(o.PID), o.RSS.String(), o.RSSAnon.String(), o.RSSShmem.String(), o.OOMScore.String(),
 			strconv.FormatBool(o.Self), o.Name,
 		}, " ")})
 	}
@@ -95,15 +95,7 @@ func around(lines map[string]string) Surroundings {
 	return s
 }
 
-// formatValue leaves a dash for one that is absent.
-func formatValue(v cgroupstat.Value) string {
-	n, ok := v.Get()
-	if !ok {
-		return "-"
-	}
-	return strconv.FormatUint(n, 10)
-}
-
+// parseValue reads what [cgroupstat.Value] says of itself; anything else is absent.
 func parseValue(text string) cgroupstat.Value {
 	n, err := strconv.ParseUint(text, 10, 64)
 	if err != nil {

@@ -40,7 +40,7 @@ type Box struct {
 	head             [HeadBytes]byte
 	generation       uint64
 	aroundGeneration uint64
-	inHead           *Surroundings
+	inHead           *Surroundings // nil: none yet
 	dirty            func(slot int)
 	lacking          [spans]slots // of each span of the ring
 	stale            bool

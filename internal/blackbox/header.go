@@ -174,14 +174,10 @@ func parseHeader(p page) (Header, error) {
 }
 
 func (s *State) encode(p page) {
-	limit := ""
-	if n, ok := s.Limit.Get(); ok {
-		limit = strconv.FormatUint(n, 10)
-	}
 	p.write("state "+strconv.FormatUint(s.generation, 10),
 		[2]string{"stopped", formatTime(s.Stopped)},
 		[2]string{"panicked", formatTime(s.Panicked)},
-		[2]string{"limit", limit},
+		[2]string{"limit", s.Limit.String()},
 		[2]string{"basis", s.Basis},
 		[2]string{"thresholds", s.Thresholds},
 		[2]string{"asked", s.Asked},
@@ -217,9 +213,7 @@ func parseStates(pages ...page) (State, bool) {
 			continue
 		}
 		s := State{Basis: lines["basis"], Thresholds: lines["thresholds"], Asked: lines["asked"], CrashOutput: CrashOutput(lines["crash_output"]), generation: generation}
-		if n, err := strconv.ParseUint(lines["limit"], 10, 64); err == nil {
-			s.Limit = cgroupstat.Of(n)
-		}
+		s.Limit = parseValue(lines["limit"])
 		s.Stopped, s.Panicked = parseTime(lines["stopped"]), parseTime(lines["panicked"])
 		last, found = s, true
 	}
